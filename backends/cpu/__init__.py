@@ -1,0 +1,1 @@
+"""The CPU backend: C with portable SIMD, compiled on first use."""

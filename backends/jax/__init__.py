@@ -1,0 +1,1 @@
+"""The JAX backend: traced functions printed from Expr."""

@@ -1,0 +1,131 @@
+"""Host memory as NumPy sees it, and what NumPy's arithmetic promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from opslib.errors import CompileError, DeviceError
+from opslib.ir.dtypes import FLOAT64, DType, compute_type
+from opslib.ir.expr import Program
+from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device, View
+
+from .renderer import NumpyKernel, kernel, rendered
+
+DEVICE = Device(
+    name="numpy",
+    backend="numpy",
+    description=f"NumPy {np.__version__}, on the host",
+    family="numpy",
+)
+
+# NumPy states 4 units in the last place for its vectorised functions; the others are
+# compositions of two or three rounded operations, or computed in float64.
+_FOUR = (
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh "
+    "asinh acosh atanh atan2 hypot pow"
+).split()
+ULP = {
+    **dict.fromkeys(_FOUR, 4.0),
+    "rsqrt": 1.5,
+    "sigmoid": 1.0,
+    "softplus": 1.0,
+    "log_sigmoid": 1.0,
+    "silu": 1.0,
+    "gelu": 1.0,
+    "gelu_tanh": 1.0,
+    "erf": 1.0,
+    "erfc": 1.0,
+}
+# In float64 nothing wider is at hand.
+ULP_FLOAT64 = {
+    **ULP,
+    "sigmoid": 5.0,
+    "softplus": 5.0,
+    "log_sigmoid": 5.0,
+    "silu": 6.0,
+    "gelu": 16.0,
+    "gelu_tanh": 16.0,
+    "erf": 5.0,
+    "erfc": 8.0,
+}
+
+
+class NumpyBackend:
+    """See `opslib.runtime.protocol.Backend`."""
+
+    name = "numpy"
+    protocol = PROTOCOL_VERSION
+    strided = True
+
+    def devices(self) -> Sequence[Device]:
+        """The host."""
+        return (DEVICE,)
+
+    def supports(self, program: Program, device: Device) -> str | None:
+        """None, or what the array printer has no form for."""
+        try:
+            rendered(program)
+        except NotImplementedError as error:
+            return f"no array form for {error}"
+        return None
+
+    def arithmetic(self, dtype: DType, device: Device) -> Arithmetic | None:
+        """IEEE arithmetic in the compute type; long sums are kept in it too."""
+        compute = compute_type(dtype)
+        return Arithmetic(
+            unit_roundoff=compute.unit_roundoff if compute.is_float else 0.0,
+            accumulator=compute,
+            ulp=ULP_FLOAT64 if compute == FLOAT64 else ULP,
+        )
+
+    def compile(self, program: Program, device: Device) -> NumpyKernel:
+        """Prints and executes the function."""
+        try:
+            return kernel(program)
+        except NotImplementedError as error:
+            raise CompileError(
+                f"{program.name}: no array form for {error}", code="E0801"
+            ) from None
+
+    def owner(self, array: Any) -> Device | None:
+        """The host, for NumPy arrays and scalars."""
+        return DEVICE if isinstance(array, np.ndarray | np.generic) else None
+
+    def asarray(self, array: Any, device: Device) -> Any:
+        """The same memory for a NumPy array or a DLPack one on the host."""
+        if isinstance(array, np.ndarray):
+            return array
+        if hasattr(array, "__dlpack__"):
+            try:
+                return np.from_dlpack(array)
+            except (BufferError, RuntimeError) as error:
+                raise DeviceError(
+                    f"the array cannot be seen from the host: {error}",
+                    code="E0730",
+                    help="move it to the host first",
+                ) from error
+        return np.asarray(array)
+
+    def to_numpy(self, array: Any) -> Any:
+        """The array itself."""
+        return array
+
+    def empty(self, shape: tuple[int, ...], dtype: DType, device: Device) -> Any:
+        """A C-contiguous array."""
+        return np.empty(shape, dtype.numpy)
+
+    def view(self, array: Any, view: View) -> Any:
+        """A view of the same memory."""
+        seen = array.transpose(view.permutation)
+        if seen.shape != view.shape:
+            # Raises where a copy would be needed: a result must not land in a copy.
+            seen = seen.reshape(view.shape, copy=False)
+        if seen.shape != view.extents:
+            seen = np.broadcast_to(seen, view.extents)
+        return seen
+
+    def synchronize(self, device: Device) -> None:
+        """Nothing is pending: launches are synchronous."""

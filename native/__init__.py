@@ -1,0 +1,1 @@
+"""C text the generated kernels include: portable SIMD and mathematics with stated ulp."""

@@ -1,0 +1,1 @@
+"""One header per instruction set, behind native/'s portable SIMD."""

@@ -1,0 +1,1 @@
+"""What a program tells without running: gradient, error bound, cost."""

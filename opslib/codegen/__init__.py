@@ -1,0 +1,1 @@
+"""Printers that the backends share: array style, C style, an interpreter."""

@@ -1,0 +1,276 @@
+"""What printed NumPy code calls where NumPy lacks a function or differs.
+
+NumPy leaves the sign of ``maximum(-0.0, 0.0)`` open, warns and varies on integer
+division by zero, wraps shift counts, and has no erf; the primitive table settles all of
+these. Special functions are computed in float64 and rounded to the operand's type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from opslib.codegen import array_erf
+from opslib.errors import OperandIndexError, ShapeError
+
+Array = Any
+State = tuple[Any, ...]
+
+
+# --- Primitives --------------------------------------------------------------------
+
+
+def _is_float(x: Array) -> bool:
+    kind = np.asarray(x).dtype.kind
+    return kind == "f" or kind == "V"
+
+
+def maximum(x: Array, y: Array) -> Array:
+    """The larger; nan if either is; of two zeros the positive one."""
+    return np.where((x == 0) & (y == 0), x + y, np.maximum(x, y))
+
+
+def minimum(x: Array, y: Array) -> Array:
+    """The smaller; nan if either is; of two zeros the negative one."""
+    return np.where((x == 0) & (y == 0), -(-x - y), np.minimum(x, y))
+
+
+def sign(x: Array) -> Array:
+    """-1, 0 or 1; nan and -0.0 stay."""
+    return np.where((x == 0) | (x != x), x, np.sign(x))
+
+
+def floordiv(x: Array, y: Array) -> Array:
+    """floor(x / y); 0 for an integer divided by 0."""
+    if _is_float(x + y):
+        return np.where(np.isinf(x), x / y, np.floor_divide(x, y))
+    return _whole(np.floor_divide, x, y)
+
+
+def mod(x: Array, y: Array) -> Array:
+    """The remainder with the sign of y; 0 for an integer divided by 0."""
+    return np.mod(x, y) if _is_float(x + y) else _whole(np.mod, x, y)
+
+
+def _whole(operation: Callable[..., Array], x: Array, y: Array) -> Array:
+    x, y = _same(x, y)
+    result = operation(x, np.where(y == 0, y.dtype.type(1), y))
+    return np.where(y == 0, result.dtype.type(0), result)
+
+
+def _same(x: Array, y: Array) -> tuple[Array, Array]:
+    """Both as arrays of the type that arithmetic of them has."""
+    dtype = np.result_type(x, y)
+    return np.asarray(x, dtype), np.asarray(y, dtype)
+
+
+def pow(x: Array, y: Array) -> Array:
+    """x to the y; integers wrap, and a negative y inverts as C does."""
+    if _is_float(x) or _is_float(y):
+        return np.power(x, y)
+    x, y = _same(x, y)
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    inverse = np.where(x == 1, one, np.where(x == zero - one, x ** (y & 1), zero))
+    if x.dtype.kind == "u":
+        return x**y
+    return np.where(y < 0, inverse, x ** np.where(y < 0, zero, y))
+
+
+def shl(x: Array, y: Array) -> Array:
+    """x * 2^y wrapped; 0 for a count outside 0 .. bits - 1."""
+    x, y = _same(x, y)
+    inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
+    zero = x.dtype.type(0)
+    return np.where(inside, x << np.where(inside, y, zero), zero)
+
+
+def shr(x: Array, y: Array) -> Array:
+    """floor(x / 2^y); the sign for a count outside 0 .. bits - 1."""
+    x, y = _same(x, y)
+    inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
+    zero = x.dtype.type(0)
+    sign = np.where(x < 0, ~zero, zero)
+    return np.where(inside, x >> np.where(inside, y, zero), sign)
+
+
+def _in_float64(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    def rounded(x: Array) -> Array:
+        return function(x.astype(np.float64)).astype(x.dtype)
+
+    rounded.__doc__ = function.__doc__
+    return rounded
+
+
+def _sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x)."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, small) / (1 + small)
+
+
+def _softplus(x: Array) -> Array:
+    """log(1 + e^x), without overflow."""
+    return np.logaddexp(x, 0.0)
+
+
+def _log_sigmoid(x: Array) -> Array:
+    """log(sigmoid(x))."""
+    return -np.logaddexp(-x, 0.0)
+
+
+def _silu(x: Array) -> Array:
+    """x * sigmoid(x)."""
+    return x * _sigmoid(x)
+
+
+def _gelu(x: Array) -> Array:
+    """x * erfc(-x / sqrt(2)) / 2."""
+    return x * array_erf.erfc(x * -np.sqrt(0.5)) / 2
+
+
+def _gelu_tanh(x: Array) -> Array:
+    """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
+    return x * _sigmoid(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x * x * x))
+
+
+erf = _in_float64(array_erf.erf)
+erfc = _in_float64(array_erf.erfc)
+sigmoid = _in_float64(_sigmoid)
+softplus = _in_float64(_softplus)
+log_sigmoid = _in_float64(_log_sigmoid)
+silu = _in_float64(_silu)
+gelu = _in_float64(_gelu)
+gelu_tanh = _in_float64(_gelu_tanh)
+
+
+# --- Reading and writing -----------------------------------------------------------
+
+
+def clipped(x: Array, *indices: Array, axis: int = 0) -> Array:
+    """``x[..., i, j]`` from `axis` on, with each index moved to the nearest edge.
+
+    For reads whose value is used only where the index was within bounds. An empty
+    axis gives zeros.
+    """
+    lengths = x.shape[axis : axis + len(indices)]
+    if 0 in lengths:
+        points = np.broadcast_shapes(*(np.shape(i) for i in indices))
+        return np.zeros((*x.shape[:axis], *points, *x.shape[axis + len(indices) :]), x.dtype)
+    where = tuple(np.clip(i, 0, n - 1) for i, n in zip(indices, lengths, strict=True))
+    return x[(*(slice(None),) * axis, *where)]
+
+
+def scatter(
+    target: Array,
+    indices: tuple[Array, ...],
+    value: Array,
+    mask: Array | None,
+    combine: str | Callable[..., State] | None = None,
+) -> Array:
+    """Stores `value`, or combines it into `target`, at points where `mask` is true."""
+    everywhere = np.broadcast_arrays(*indices, value)
+    if mask is not None:
+        mask = np.broadcast_to(mask, value.shape)
+        everywhere = [a[mask] for a in everywhere]
+    *points, given = (a.reshape(-1) for a in everywhere)
+    where = tuple(points)
+    if combine is None:
+        target[where] = given
+    elif isinstance(combine, str):
+        functions = {"add": np.add, "multiply": np.multiply}
+        functions |= {"max": np.maximum, "min": np.minimum}
+        functions[combine].at(target, where, given)
+    else:
+        for k in range(len(given)):
+            at = tuple(p[k] for p in where)
+            (target[at],) = combine(target[at], given[k])
+    return target
+
+
+# --- Folds, scans, order -----------------------------------------------------------
+
+
+def fold(
+    combine: Callable[..., State],
+    identity: Sequence[Any],
+    states: Sequence[Array],
+    axis: int | tuple[int, ...],
+) -> State:
+    """Joins states along `axis` (several: in lexicographic order), neighbours first."""
+    axes = (axis,) if isinstance(axis, int) else axis
+    current = []
+    for state in states:
+        moved = np.moveaxis(state, axes, range(-len(axes), 0))
+        current.append(moved.reshape(*moved.shape[: moved.ndim - len(axes)], -1))
+    count = current[0].shape[-1]
+    if count == 0:
+        return tuple(
+            np.full(s.shape[:-1], i, s.dtype)
+            for s, i in zip(current, identity, strict=True)
+        )
+    while count > 1:
+        even = [s[..., 0 : count - 1 : 2] for s in current]
+        odd = [s[..., 1::2] for s in current]
+        joined = combine(*even, *odd)
+        if count % 2:
+            joined = tuple(
+                np.concatenate([j, s[..., -1:]], axis=-1)
+                for j, s in zip(joined, current, strict=True)
+            )
+        current, count = list(joined), (count + 1) // 2
+    return tuple(s[..., 0] for s in current)
+
+
+def scan(
+    combine: Callable[..., State],
+    identity: Sequence[Any],
+    states: Sequence[Array],
+    axis: int,
+) -> State:
+    """Running states along `axis`, each including its own element."""
+    current = [np.moveaxis(s, axis, 0) for s in states]
+    rows: list[State] = []
+    for k in range(current[0].shape[0]):
+        here = tuple(s[k] for s in current)
+        rows.append(tuple(combine(*rows[-1], *here)) if rows else here)
+    if not rows:
+        return tuple(states)
+    columns = zip(*rows, strict=True)
+    return tuple(np.moveaxis(np.stack(c), 0, axis) for c in columns)
+
+
+def argsort(x: Array, axis: int = -1, descending: bool = False) -> Array:
+    """Stable order; nan last when ascending and first when descending."""
+    if not descending:
+        return np.argsort(x, axis=axis, stable=True)
+    # Sorting the reversed row and reversing the result keeps equal values in order.
+    backwards = np.argsort(np.flip(x, axis), axis=axis, stable=True)
+    return x.shape[axis] - 1 - np.flip(backwards, axis)
+
+
+# --- Checks ------------------------------------------------------------------------
+
+
+def check(
+    holds: Array,
+    message: str,
+    operand: str = "",
+    value: Array | None = None,
+    extent: Any = None,
+) -> None:
+    """Raises unless `holds` everywhere; names the first index that does not."""
+    holds = np.asarray(holds)
+    if holds.all():
+        return
+    if not operand:
+        raise ShapeError(message, code="E0713")
+    first = tuple(int(p[0]) for p in np.nonzero(~holds)) if holds.ndim else ()
+    if value is not None:
+        found = np.broadcast_to(value, holds.shape)[first]
+        message += f": {operand} holds {found}"
+        if first:
+            message += f" at {first}"
+    if extent is not None:
+        message += f", the extent is {np.broadcast_to(extent, holds.shape)[first]}"
+    raise OperandIndexError(message, code="E0713")

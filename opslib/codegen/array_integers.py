@@ -1,0 +1,141 @@
+"""Index arithmetic as polynomials, so that ``0 + 1 * n`` prints as ``n``.
+
+Atoms are expressions: sizes, integer attributes, index variables, and whatever else of
+sizes is no polynomial (a floor division, a maximum).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from opslib.codegen.array_code import (
+    ATOM,
+    PRODUCT,
+    SUM,
+    UNARY,
+    Code,
+    grouped,
+    number,
+)
+from opslib.ir.expr import (
+    Cast,
+    Const,
+    Expr,
+    Fold,
+    Index,
+    Order,
+    Prim,
+    Read,
+    Scalar,
+    Scan,
+    Size,
+    walk,
+)
+
+Polynomial = dict[tuple[Expr, ...], int]
+
+
+def polynomial(node: Expr) -> Polynomial | None:
+    """`node` as a polynomial; None where it depends on data or on no integers."""
+    if not node.dtype.is_integer:
+        return None
+    match node:
+        case Const(value):
+            return {(): int(value)} if value else {}
+        case Prim("add" | "sub", (x, y)):
+            left, right = polynomial(x), polynomial(y)
+            if left is None or right is None:
+                return None
+            return plus(left, right if node.op == "add" else times(right, {(): -1}))
+        case Prim("mul", (x, y)):
+            left, right = polynomial(x), polynomial(y)
+            return None if left is None or right is None else times(left, right)
+        case Prim("neg", (x,)):
+            inner = polynomial(x)
+            return None if inner is None else times(inner, {(): -1})
+        case Cast(value, dtype) if dtype.bits == 64 and value.dtype.is_integer:
+            return polynomial(value)
+        case Size() | Scalar() | Index():
+            return {(node,): 1}
+    if any(isinstance(n, Read | Index | Fold | Scan | Order) for n in walk(node)):
+        return None
+    return {(node,): 1}
+
+
+def plus(x: Polynomial, y: Polynomial) -> Polynomial:
+    """Sum."""
+    result = dict(x)
+    for atoms, factor in y.items():
+        result[atoms] = result.get(atoms, 0) + factor
+    return {k: v for k, v in result.items() if v}
+
+
+def minus(x: Polynomial, y: Polynomial) -> Polynomial:
+    """Difference."""
+    return plus(x, times(y, {(): -1}))
+
+
+def times(x: Polynomial, y: Polynomial) -> Polynomial:
+    """Product."""
+    result: Polynomial = {}
+    for a, v in x.items():
+        for b, w in y.items():
+            key = tuple(sorted(a + b, key=id))
+            result[key] = result.get(key, 0) + v * w
+    return {k: v for k, v in result.items() if v}
+
+
+def constant(value: int) -> Polynomial:
+    """A number."""
+    return {(): value} if value else {}
+
+
+def split(value: Polynomial, loose: frozenset[str]) -> (
+    tuple[dict[str, Polynomial], Polynomial] | None
+):
+    """Coefficients of the index variables in `loose`, and the rest; None if not affine.
+
+    Index variables outside `loose` (those of a Python loop) are plain numbers.
+    """
+    coefficients: dict[str, Polynomial] = {}
+    rest: Polynomial = {}
+    for atoms, factor in value.items():
+        indices = [a for a in atoms if isinstance(a, Index) and a.name in loose]
+        if not indices:
+            rest = plus(rest, {atoms: factor})
+        elif len(indices) == 1:
+            others = tuple(a for a in atoms if a is not indices[0])
+            name = indices[0].name
+            found = coefficients.get(name, {})
+            coefficients[name] = plus(found, {others: factor})
+        else:
+            return None
+    return coefficients, rest
+
+
+def code(value: Polynomial, atom: Callable[[Expr], Code]) -> Code:
+    """The polynomial as text: positive terms first."""
+    terms = sorted(value.items(), key=lambda item: (item[1] < 0, not item[0]))
+    if not terms:
+        return number(0)
+    parts: list[str | Code] = []
+    for i, (atoms, factor) in enumerate(terms):
+        sign = ("-" if factor < 0 else "") if i == 0 else (" - " if factor < 0 else " + ")
+        factors = [atom(a) for a in atoms]
+        if abs(factor) != 1 or not factors:
+            factors.insert(0, number(abs(factor)))
+        parts.append(sign)
+        for j, f in enumerate(factors):
+            parts += [" * "] if j else []
+            parts += grouped(f, PRODUCT + 1 if len(factors) > 1 else PRODUCT)
+    one = len(terms) == 1
+    atoms, factor = terms[0]
+    if one and factor == 1 and len(atoms) == 1:
+        return atom(atoms[0])
+    level = SUM
+    if one:
+        level = UNARY if factor < 0 else PRODUCT
+        if not atoms and factor > 0:
+            level = ATOM
+    kept = tuple(p for p in parts if p != "")
+    return Code(kept, level, view=True)

@@ -1,0 +1,291 @@
+"""Definitions, checks, and the module around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opslib.codegen import array_folds, array_reads
+from opslib.codegen.array_code import Code, call, infix, method, name
+from opslib.codegen.array_reads import Gather, Merged, Point, Slice
+from opslib.codegen.array_value import Value, shape_code, union
+from opslib.ir.expr import Axis, Check, Define, Index
+from opslib.ir.monoid import Monoid
+
+if TYPE_CHECKING:
+    from opslib.codegen.array_style import Printer
+
+__all__ = ["HELPERS", "checks", "define", "module", "shape_code"]
+
+# Functions of the helper modules besides those of primitives.
+HELPERS = frozenset(
+    "clipped fold scan argsort cummax cummin check scatter store fill loop".split()
+)
+
+# Scatters: monoid -> NumPy's function and the method of ``x.at[...]``.
+_SCATTERS = {
+    "sum": ("np.add.at", "add"),
+    "prod": ("np.multiply.at", "multiply"),
+    "max": ("np.maximum.at", "max"),
+    "min": ("np.minimum.at", "min"),
+}
+
+
+def _enter(printer: Printer, axes: tuple[Axis, ...]) -> list[Value]:
+    """A new scope with these index variables; masks of the ragged ones."""
+    printer.order.clear()
+    printer.index.clear()
+    printer.dense.clear()
+    printer.extents.clear()
+    printer.memo.clear()
+    masks = []
+    for axis in axes:
+        mask = array_folds.bind(printer, axis)
+        if mask is not None:
+            masks.append(mask)
+    return masks
+
+
+# --- Checks ------------------------------------------------------------------------
+
+
+def checks(printer: Printer) -> None:
+    """Prints the conditions that must hold before anything is read."""
+    for check in printer.program.checks:
+        if check.policy == "raise":
+            _check(printer, check)
+
+
+def _check(printer: Printer, check: Check) -> None:
+    masks = _enter(printer, check.axes)
+    condition = printer.emit(check.condition)
+    for mask in masks:
+        (c, m), axes = printer.together([condition, mask])
+        condition = Value(infix("|", c, Code(("~(", m, ")")), 2), axes)
+    args: list[Code | str] = [condition.code, repr(f"{printer.program.name}: {check.message}")]
+    if check.operand:
+        args.append(f"operand={check.operand!r}")
+    for keyword, node in (("value", check.value), ("extent", check.extent)):
+        if node is not None:
+            args.append(Code((f"{keyword}=", printer.align(printer.emit(node), condition.axes))))
+    line = printer.settled(call(printer.helper("check"), *args))
+    printer.line(line.text)
+
+
+# --- Definitions -------------------------------------------------------------------
+
+
+def define(printer: Printer, define: Define) -> None:
+    """Prints one definition."""
+    started = any(
+        d.name == define.name
+        for d in printer.program.defines[: printer.program.defines.index(define)]
+    )
+    if define.recurrent is not None:
+        _recurrent(printer, define, started)
+        return
+    masks = _enter(printer, define.axes)
+    target = printer.names[define.name]
+    tensor = printer.program.tensor(define.name)
+    items = [
+        array_reads.classify(printer, i, extent, write=True)
+        for i, extent in zip(define.indices, tensor.shape, strict=True)
+    ]
+    whole = (
+        not started
+        and not masks
+        and define.combine is None
+        and all(isinstance(i, Merged) or (isinstance(i, Slice) and i.full and not i.backwards) for i in items)
+    )
+    if whole:
+        _whole(printer, define, items, target)
+        return
+    if not started:
+        _allocate(printer, define)
+    _store(printer, define, items, masks)
+
+
+def _typed(printer: Printer, define: Define) -> Value:
+    tensor = printer.program.tensor(define.name)
+    value = printer.strong(printer.emit(define.value), define.value.dtype)
+    return printer._cast(value, define.value.dtype, tensor.dtype)
+
+
+def _whole(
+    printer: Printer, define: Define, items: list[array_reads.Item], target: str
+) -> None:
+    value = _typed(printer, define)
+    axes = tuple(a for i in items for a in array_reads._axes(i))
+    code = printer.full(value, axes)
+    if any(isinstance(i, Merged) for i in items):
+        tensor = printer.program.tensor(define.name)
+        extents = ", ".join(e.text for e in printer.shape_of(tensor))
+        code = method(code, f".reshape({extents})")
+    printer.assign(target, code)
+
+
+def _allocate(printer: Printer, define: Define) -> None:
+    tensor = printer.program.tensor(define.name)
+    shape = shape_code(printer.shape_of(tensor))
+    dtype = printer.dtype(tensor.dtype)
+    code = call(f"{printer.module}.zeros", shape, dtype)
+    printer.line(f"{printer.names[define.name]} = {code}")
+
+
+def _store(
+    printer: Printer,
+    define: Define,
+    items: list[array_reads.Item],
+    masks: list[Value],
+) -> None:
+    """Writes part of an array, or combines into it."""
+    value = _typed(printer, define)
+    target = printer.names[define.name]
+    sliced = all(isinstance(i, Slice | Point) for i in items)
+    axes = tuple(a for i in items for a in array_reads._axes(i))
+    combine = define.combine
+    if sliced and not masks and combine is None and len(set(axes)) == len(axes):
+        texts = []
+        for item in items:
+            if isinstance(item, Slice):
+                texts.append(item.text.text)
+                if item.backwards:  # the general form below writes it point by point
+                    break
+            else:
+                assert isinstance(item, Point)
+                texts.append(item.at.text)
+        else:
+            order = sorted(axes, key=printer.order.__getitem__)
+            if set(value.axes) == set(axes):
+                code = array_folds.permuted(printer, value, axes).code
+            elif list(axes) == order:
+                code = printer.align(value, axes)
+            else:
+                code = printer.full(value, axes)
+            _write(printer, target, ", ".join(texts) or "()", printer.settled(code))
+            return
+    _points(printer, define, value, masks)
+
+
+def _write(printer: Printer, target: str, where: str, value: Code) -> None:
+    if printer.dialect.mutable:
+        printer.line(f"{target}[{where}] = {value}")
+    else:
+        printer.line(f"{target} = {target}.at[{where}].set({value})")
+
+
+def _points(
+    printer: Printer, define: Define, value: Value, masks: list[Value]
+) -> None:
+    positions = [printer.emit(i) for i in define.indices]
+    names = [a.name for a in define.axes if a.name in printer.extents]
+    everything = union([*positions, value, *masks, *_axes_of(printer, names)], printer.order)
+    codes = [printer.align(p, everything) for p in positions]
+    target = printer.names[define.name]
+    combine = define.combine
+    full = printer.full(value, everything)
+    if masks or combine is None or combine.name not in _SCATTERS or not printer.dialect.mutable:
+        mask: Code | str = "None"
+        for k, m in enumerate(masks):
+            here = printer.align(m, everything)
+            mask = here if k == 0 else infix("&", mask, here, 4)  # type: ignore[arg-type]
+        how: list[Code | str] = [name(target), shape_code(codes), full, mask]
+        if combine is not None:
+            how.append(_combination(printer, combine))
+        printer.assign(target, call(printer.helper("scatter"), *how))
+        return
+    function = _SCATTERS[combine.name][0]
+    line = printer.settled(call(function, name(target), shape_code(codes), full))
+    printer.line(line.text)
+
+
+def _axes_of(printer: Printer, names: list[str]) -> list[Value]:
+    return [Value(name(""), (n,)) for n in names]
+
+
+def _combination(printer: Printer, monoid: Monoid) -> str:
+    if monoid.name in _SCATTERS:
+        return repr(_SCATTERS[monoid.name][1])
+    return array_folds.combiner(printer, monoid)
+
+
+# --- Recurrences -------------------------------------------------------------------
+
+
+def _recurrent(printer: Printer, define: Define, started: bool) -> None:
+    """A loop along the recurrent axis; everything else is an array in each step."""
+    (axis,) = (a for a in define.axes if a.name == define.recurrent)
+    rest = tuple(a for a in define.axes if a is not axis)
+    masks = _enter(printer, rest)
+    target = printer.names[define.name]
+    if not started:
+        _allocate(printer, define)
+    variable = printer.fresh_index(axis.name)
+    printer.index[axis.name] = Value(name(variable), weak=True)
+    start, stop = printer.integer(axis.start), printer.integer(axis.stop)
+    tensor = printer.program.tensor(define.name)
+    if printer.dialect.mutable:
+        span = stop.text if start.text == "0" else f"{start}, {stop}"
+        printer.line(f"for {variable} in range({span}):")
+    else:
+        printer.line(f"def step({variable}, {target}):")
+    printer.indent += 1
+    items = [
+        array_reads.classify(printer, i, extent, write=True)
+        for i, extent in zip(define.indices, tensor.shape, strict=True)
+    ]
+    _store(printer, define, items, masks)
+    if not printer.dialect.mutable:
+        printer.line(f"return {target}")
+    printer.indent -= 1
+    if not printer.dialect.mutable:
+        printer.line(f"{target} = lax.fori_loop({start}, {stop}, step, {target})")
+
+
+# --- The module --------------------------------------------------------------------
+
+
+def module(printer: Printer) -> str:
+    """The whole text."""
+    program, names = printer.program, printer.names
+    body = printer.lines or ["    pass"]
+    opening = []
+    for size in printer.used_sizes:
+        source = printer.size_source(size)
+        if source is not None:
+            opening.append(f"    {names[size]} = {source}")
+    if printer.wide:
+        for tensor in program.inputs:
+            if tensor.dtype.is_float:
+                text = names[tensor.name]
+                opening.append(f"    {text} = {text}.astype({printer.module}.float64)")
+    tensors = [names[t.name] for t in program.inputs]
+    keywords = [names[s] for s in printer.used_scalars]
+    keywords += [names[s] for s in printer.keyword_sizes()]
+    parameters = ", ".join(tensors + (["*", *keywords] if keywords else []))
+    lines = [printer.dialect.imports]
+    if any("bfloat16" in line for line in body) and printer.dialect.mutable:
+        lines.append("from ml_dtypes import bfloat16")
+    if printer.helpers:
+        lines += ["", f"from {printer.dialect.helpers} import {', '.join(sorted(printer.helpers))}"]
+    lines += ["", "", *printer.prelude]
+    lines.append(f"def {printer.entry}({parameters}):")
+    lines.append(f'    """{_signature(printer)}"""')
+    return "\n".join([*lines, *opening, *body]) + "\n"
+
+
+def _signature(printer: Printer) -> str:
+    def shown(tensors: tuple[object, ...]) -> str:
+        return ", ".join(
+            f"{t.name}: {t.dtype}[{', '.join(e.text for e in printer.shape_of(t))}]"  # type: ignore[attr-defined]
+            for t in tensors
+        )
+
+    used = dict(printer.used_sizes), dict(printer.used_scalars)
+    _enter(printer, ())
+    text = f"{shown(printer.program.inputs)} -> {shown(printer.program.outputs)}."
+    # What only the signature mentions is no parameter.
+    printer.used_sizes, printer.used_scalars = used
+    return text.replace("\\", "")
+
+
+_ = (Gather, Index)

@@ -1,0 +1,435 @@
+"""Prints a program as array code: what a person would have written with NumPy.
+
+Every expression is an array over some of the index variables in scope. Structure is
+recognised first (slices, reshapes, gathers, matmul and einsum, reductions along an
+axis, running sums); whatever is left is computed on open grids of index arrays, with
+clipped reads under ``np.where`` for guards, and masks for ranges that depend on data.
+
+The printed function takes the tensors by position, then run-time attributes and the
+sizes that no shape tells by keyword. It is registered with `linecache`, so that a
+debugger steps through it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import linecache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from opslib.codegen import array_folds, array_reads, array_statements
+from opslib.codegen.array_code import (
+    CONDITIONAL,
+    PRODUCT,
+    SHIFT,
+    Code,
+    call,
+    grouped,
+    infix,
+    method,
+    name,
+    named,
+    number,
+    prefix,
+)
+from opslib.codegen.array_dialect import INFIX, JAX, NUMPY, Dialect
+from opslib.codegen.array_integers import Polynomial, code, polynomial
+from opslib.codegen.array_value import Value, aligned, union
+from opslib.ir.dtypes import DType
+from opslib.ir.expr import (
+    Call,
+    Cast,
+    Const,
+    Expr,
+    Fold,
+    Index,
+    Order,
+    Prim,
+    Program,
+    Read,
+    Scalar,
+    Scan,
+    Select,
+    Size,
+    Tensor,
+)
+
+__all__ = ["JAX", "NUMPY", "Rendered", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A printed program.
+
+    Attributes:
+        text: the whole module.
+        entry: name of the function in it.
+        sizes: the sizes it takes by keyword.
+        scalars: the run-time attributes it takes by keyword: name -> parameter.
+        source_name: what `linecache` knows it by.
+    """
+
+    text: str
+    entry: str
+    sizes: dict[str, str]
+    scalars: dict[str, str]
+    source_name: str
+
+    def function(self) -> Callable[..., Any]:
+        """Executes the text and returns the function."""
+        lines = self.text.splitlines(keepends=True)
+        linecache.cache[self.source_name] = (
+            len(self.text),
+            None,
+            lines,
+            self.source_name,
+        )
+        scope: dict[str, Any] = {"__name__": self.source_name}
+        exec(compile(self.text, self.source_name, "exec"), scope)  # noqa: S102
+        found: Callable[..., Any] = scope[self.entry]
+        return found
+
+
+_COUNTER = itertools.count(1)
+
+
+def render(
+    program: Program,
+    dialect: Dialect = NUMPY,
+    *,
+    wide: bool = False,
+    checks: bool = True,
+    body: bool = True,
+) -> Rendered:
+    """The program as a Python module of one function.
+
+    Args:
+        program: unlowered.
+        dialect: `NUMPY` or `JAX`.
+        wide: compute all floats in float64, outputs too.
+        checks: print the checks of data-dependent indices.
+        body: print the definitions (False: only the checks).
+    """
+    printer = Printer(program, dialect, wide)
+    if checks:
+        array_statements.checks(printer)
+    if body:
+        for define in program.defines:
+            array_statements.define(printer, define)
+        results = [printer.names[t.name] for t in program.outputs]
+        printer.line(f"return {', '.join(results)}")
+    text = array_statements.module(printer)
+    scalars = {s: printer.names[s] for s in printer.used_scalars}
+    sizes = {s: printer.names[s] for s in printer.keyword_sizes()}
+    label = f"<opslib {dialect.name} {program.name} {next(_COUNTER)}>"
+    return Rendered(text, printer.entry, sizes, scalars, label)
+
+
+@dataclass(slots=True)
+class Printer:
+    """The state of printing one program."""
+
+    program: Program
+    dialect: Dialect
+    wide: bool
+    lines: list[str] = field(default_factory=list)
+    prelude: list[str] = field(default_factory=list)
+    indent: int = 1
+    entry: str = ""
+    names: dict[str, str] = field(default_factory=dict)
+    # Index variables: how deep they were bound, their values, and of the dense ones
+    # start and stop. `extents` is the length of an array along the variable.
+    order: dict[str, int] = field(default_factory=dict)
+    index: dict[str, Value] = field(default_factory=dict)
+    dense: dict[str, tuple[Expr, Expr]] = field(default_factory=dict)
+    extents: dict[str, Code] = field(default_factory=dict)
+    memo: dict[tuple[Expr, bool], Value] = field(default_factory=dict)
+    guards: int = 0
+    helpers: set[str] = field(default_factory=set)
+    used_sizes: dict[str, None] = field(default_factory=dict)
+    used_scalars: dict[str, None] = field(default_factory=dict)
+    combiners: dict[Any, str] = field(default_factory=dict)
+    fresh: Iterator[str] = field(default_factory=lambda: iter(()))
+
+    def __post_init__(self) -> None:
+        taken = {"np", "jnp", "lax", "bfloat16", "max", "min", "float", "abs", "range"}
+        taken |= set(self.dialect.helper_names.values()) | array_statements.HELPERS
+        program = self.program
+        self.entry = _identifier(program.name, taken)
+        taken.add(self.entry)
+        wanted = [t.name for t in (*program.inputs, *program.outputs, *program.locals)]
+        wanted += [s.name for s in program.scalars] + list(program.sizes)
+        for one in wanted:
+            if one not in self.names:
+                self.names[one] = _identifier(one, taken)
+                taken.add(self.names[one])
+        self.fresh = (t for t in map("t{}".format, itertools.count(1)) if t not in taken)
+
+    # --- Text --------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        """A line of the function's body."""
+        self.lines.append("    " * self.indent + text if text else "")
+
+    def assign(self, target: str, value: Code, operator: str = "=") -> None:
+        """An assignment, preceded by those of shared sub-expressions."""
+        self.line(f"{target} {operator} {self.settled(value)}")
+
+    def settled(self, value: Code) -> Code:
+        """`value` with its shared sub-expressions assigned to names before."""
+        assignments, rest = named(value, self.fresh)
+        for target, part in assignments:
+            self.line(f"{target} = {part}")
+        return rest
+
+    def helper(self, text: str) -> str:
+        """Name of a function of the helper module, which is then imported."""
+        self.helpers.add(text)
+        return text
+
+    @property
+    def module(self) -> str:
+        """Alias of the array module."""
+        return self.dialect.module
+
+    def dtype(self, dtype: DType) -> str:
+        """Text of an element type."""
+        return self.dialect.dtype("float64" if self.wide and dtype.is_float else dtype.name)
+
+    def fresh_index(self, wanted: str) -> str:
+        """A Python name for a loop variable."""
+        text = _identifier(wanted, set(self.names.values()))
+        self.names[f"index {wanted}"] = text
+        return text
+
+    # --- Integers ----------------------------------------------------------------
+
+    def integer(self, value: Polynomial | Expr) -> Code:
+        """A size expression, simplified."""
+        if isinstance(value, Expr):
+            found = polynomial(value)
+            if found is None:
+                return self.emit(value).code
+            value = found
+        return code(value, self._atom)
+
+    def _atom(self, node: Expr) -> Code:
+        return self.emit(node).code
+
+    def keyword_sizes(self) -> list[str]:
+        """Used sizes that no input's shape shows."""
+        shown = {s.name for t in self.program.inputs for s in t.shape if isinstance(s, Size)}
+        return [s for s in self.used_sizes if s not in shown]
+
+    def size_source(self, size: str) -> str | None:
+        """``x.shape[k]`` that equals a size."""
+        for tensor in self.program.inputs:
+            for k, extent in enumerate(tensor.shape):
+                if extent is Size(size):
+                    at = -1 if k == len(tensor.shape) - 1 else k
+                    return f"{self.names[tensor.name]}.shape[{at}]"
+        return None
+
+    def shape_of(self, tensor: Tensor) -> list[Code]:
+        """Extents of a tensor."""
+        return [self.integer(s) for s in tensor.shape]
+
+    # --- Arrays ------------------------------------------------------------------
+
+    def align(self, value: Value, axes: tuple[str, ...]) -> Code:
+        """`value` so that it broadcasts over `axes`."""
+        return aligned(value, axes, self.order, self.module)
+
+    def together(self, values: list[Value]) -> tuple[list[Code], tuple[str, ...]]:
+        """The values, made to broadcast against each other."""
+        axes = union(values, self.order)
+        return [self.align(v, axes) for v in values], axes
+
+    def full(self, value: Value, axes: tuple[str, ...]) -> Code:
+        """`value` as an array that really has all of `axes`, in that order."""
+        known = tuple(sorted(axes, key=self.order.__getitem__))
+        if set(value.axes) >= set(axes) and not value.weak:
+            return array_folds.permuted(self, value, axes).code
+        extents = [self.extents[a] for a in known]
+        shape = array_statements.shape_code(extents)
+        whole = call(f"{self.module}.broadcast_to", self.align(value, known), shape)
+        return array_folds.permuted(self, Value(whole, known), axes).code
+
+    def strong(self, value: Value, dtype: DType) -> Value:
+        """`value` with the dtype it has, where a Python number would take another."""
+        if not value.weak:
+            return value
+        return Value(call(self.dtype(dtype), value.code), value.axes)
+
+    def guarded(self, node: Expr) -> Value:
+        """`node` where it may be evaluated beyond the points that need it."""
+        self.guards += 1
+        try:
+            return self.emit(node)
+        finally:
+            self.guards -= 1
+
+    def emit(self, node: Expr) -> Value:
+        """The value of `node`."""
+        key = (node, self.guards > 0)
+        if key not in self.memo:
+            self.memo[key] = self._emit(node)
+        return self.memo[key]
+
+    def _emit(self, node: Expr) -> Value:
+        match node:
+            case Const(value, dtype):
+                return Value(_literal(value, dtype, self.module), weak=True)
+            case Size(size):
+                self.used_sizes.setdefault(size)
+                return Value(name(self.names[size]), weak=True)
+            case Scalar(scalar):
+                self.used_scalars.setdefault(scalar)
+                return Value(name(self.names[scalar]), weak=True)
+            case Index(variable):
+                return self.index[variable]
+            case Prim():
+                return self._prim(node)
+            case Cast(value, dtype):
+                return self._cast(self.emit(value), value.dtype, dtype)
+            case Select():
+                return self._select(node)
+            case Read():
+                return array_reads.read(self, node)
+            case Fold():
+                return array_folds.fold(self, node)
+            case Scan():
+                return array_folds.scan(self, node)
+            case Order():
+                return array_folds.order(self, node)
+            case Call():
+                return self.emit(node.expansion)
+        raise TypeError(f"{type(node).__name__} has no array form")
+
+    def _cast(self, value: Value, source: DType, target: DType) -> Value:
+        same_wide = self.wide and source.is_float and target.is_float
+        if same_wide or source == target:
+            return value
+        if value.weak and target.kind != "bool" and (
+            target.is_float or source.is_integer
+        ):
+            return value  # a Python number takes the type of what it meets
+        if target.kind == "bool":
+            zero = name("0")
+            return Value(infix("!=", value.code, zero, INFIX["ne"][1]), value.axes)
+        strong = self.strong(value, source)
+        text = f".astype({self.dtype(target)})"
+        return Value(method(strong.code, text), value.axes)
+
+    def _select(self, node: Select) -> Value:
+        condition = self.emit(node.condition)
+        if condition.weak and self.dialect.mutable:
+            # A condition of numbers only: Python's own, and lazy.
+            values = [self.emit(node.yes), self.emit(node.no)]
+            (yes, no), axes = self.together(values)
+            parts = (*grouped(yes, CONDITIONAL + 1), " if ")
+            parts += (*grouped(condition.code, CONDITIONAL + 1), " else ")
+            parts += grouped(no, CONDITIONAL)
+            weak = all(v.weak for v in values)
+            if axes and any(set(v.axes) != set(axes) for v in values):
+                yes, no = (self.full(v, axes) for v in values)
+                parts = (*grouped(yes, 1), " if ", *grouped(condition.code, 1))
+                parts += (" else ", *grouped(no, CONDITIONAL))
+            return Value(Code(parts, CONDITIONAL), axes, weak)
+        yes_value, no_value = self.guarded(node.yes), self.guarded(node.no)
+        if yes_value.weak and no_value.weak:
+            yes_value = self.strong(yes_value, node.dtype)
+        parts3, axes = self.together([condition, yes_value, no_value])
+        return Value(call(f"{self.module}.where", *parts3), axes)
+
+    def _prim(self, node: Prim) -> Value:
+        op, operand = node.op, node.args[0].dtype
+        values = [self.emit(a) for a in node.args]
+        weak = all(v.weak for v in values)
+        if weak:
+            whole = self._number(op, values, node)
+            if whole is not None:
+                return whole
+            values[0] = self.strong(values[0], operand)
+        args, axes = self.together(values)
+        return Value(self._operation(op, args, node), axes)
+
+    def _number(self, op: str, values: list[Value], node: Prim) -> Value | None:
+        """An operation on Python numbers that Python does as the table says."""
+        codes = [v.code for v in values]
+        integers = node.args[0].dtype.is_integer
+        if op in INFIX and op != "div":
+            symbol, level = INFIX[op]
+            return Value(infix(symbol, *codes, level), weak=True)
+        if op == "neg":
+            return Value(prefix("-", codes[0]), weak=True)
+        if op in ("max", "min") and integers:
+            return Value(call(op, *codes), weak=True)
+        divisor = node.args[-1]
+        if op in ("floordiv", "mod") and integers and _is_positive(divisor):
+            symbol = "//" if op == "floordiv" else "%"
+            return Value(infix(symbol, *codes, PRODUCT), weak=True)
+        return None
+
+    def _operation(self, op: str, args: list[Code], node: Prim) -> Code:
+        dtype, divisor = node.args[0].dtype, node.args[-1]
+        if op in INFIX:
+            symbol, level = INFIX[op]
+            return infix(symbol, *args, level)
+        match op:
+            case "neg":
+                return prefix("-", args[0])
+            case "not" | "bitnot":
+                return prefix("~", args[0])
+            case "reciprocal":
+                return infix("/", number(1), args[0], PRODUCT)
+            case "rsqrt":
+                root = call(f"{self.module}.sqrt", args[0])
+                return infix("/", number(1), root, PRODUCT)
+            case "floordiv" | "mod" if dtype.is_integer and _is_positive(divisor):
+                return infix("//" if op == "floordiv" else "%", *args, PRODUCT)
+            case "shl" | "shr" if _shift_is_small(divisor, dtype):
+                return infix("<<" if op == "shl" else ">>", *args, SHIFT)
+            case "max" | "min" if not dtype.is_float or any(map(_nonzero, node.args)):
+                # Only of two zeros does NumPy leave the sign open.
+                return call(f"{self.module}.{op}imum", *args)
+        if op in self.dialect.functions:
+            return call(self.dialect.functions[op], *args)
+        return call(self.helper(self.dialect.helper_names[op]), *args)
+
+
+def _identifier(text: str, taken: set[str]) -> str:
+    text = "".join(c if c.isalnum() or c == "_" else "_" for c in text)
+    if not text or not (text[0].isalpha() or text[0] == "_"):
+        text = f"_{text}"
+    while keyword.iskeyword(text) or keyword.issoftkeyword(text) or text in taken:
+        text += "_"
+    return text
+
+
+def _literal(value: bool | int | float, dtype: DType, module: str) -> Code:
+    if dtype.kind == "bool":
+        return name(str(bool(value)))
+    if dtype.is_integer:
+        return number(int(value))
+    value = float(value)
+    if value != value:
+        return name(f"{module}.nan")
+    text = repr(abs(value)) if abs(value) != float("inf") else f"{module}.inf"
+    negative = repr(value).startswith("-")
+    return prefix("-", name(text)) if negative else name(text)
+
+
+def _is_positive(node: Expr) -> bool:
+    return isinstance(node, Const) and node.value > 0
+
+
+def _nonzero(node: Expr) -> bool:
+    return isinstance(node, Const) and node.value != 0
+
+
+def _shift_is_small(node: Expr, dtype: DType) -> bool:
+    return isinstance(node, Const) and 0 <= node.value < dtype.bits
+

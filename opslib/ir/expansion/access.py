@@ -1,0 +1,188 @@
+"""Reads: index items against a tensor's axes, bounds, guards and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+from opslib.ir.build import (
+    arithmetic,
+    both,
+    compare,
+    either,
+    multiply_add,
+    negation,
+    product,
+)
+from opslib.ir.expansion.frame import Frame, Group, Operand, Scope
+from opslib.ir.expansion.packs import Entries, pack
+from opslib.ir.expr import TRUE, ZERO, Axis, Check, Expr, Read, free_indices, walk
+from opslib.ir.ranges import within
+from opslib.language import syntax
+
+Value = Callable[[Frame, syntax.Expression, Scope], Expr]
+# An item of an access after packs are spread: one index, or a composite's parts.
+Entry = Expr | tuple[Expr, ...]
+
+
+def indices(
+    frame: Frame, node: syntax.Index, operand: Operand, scope: Scope, value: Value
+) -> tuple[Expr, ...]:
+    """Flat program indices of ``x[items]``."""
+    entries: list[tuple[Entry, syntax.Expression]] = []
+    for item in node.items:
+        if isinstance(item, syntax.Pack):
+            spread = pack(frame, item, scope, value)
+            spread = spread if isinstance(spread, list) else [spread]
+            entries += [(e, item) for e in spread]
+        elif isinstance(item, syntax.Composite):
+            parts = tuple(value(frame, p, scope) for p in item.parts)
+            entries.append((parts, item))
+        else:
+            entries.append((value(frame, item, scope), item))
+    return _match(frame, node, operand.groups, entries, scope)
+
+
+def _match(
+    frame: Frame,
+    node: syntax.Index,
+    groups: Sequence[Group],
+    entries: list[tuple[Entry, syntax.Expression]],
+    scope: Scope,
+) -> tuple[Expr, ...]:
+    axes = spread_groups(groups)
+    if len(axes) != len(entries):
+        frame.fail(
+            node,
+            f"'{node.base}' has {len(axes)} axes here, and is read with "
+            f"{len(entries)} indices",
+            "E0503",
+        )
+    result: Entries = []
+    for axis, (entry, item) in zip(axes, entries, strict=True):
+        if isinstance(entry, tuple):
+            if len(axis) == len(entry):
+                result += entry
+            elif len(axis) == 1:
+                result.append(_mixed_radix(frame, item, entry, scope))
+            else:
+                frame.fail(item, "this composite has other parts", "E0503")
+        elif len(axis) == 1:
+            result.append(entry)
+        else:
+            result += split(entry, axis)
+    return tuple(result)
+
+
+def spread_groups(groups: Sequence[Group]) -> list[tuple[Expr, ...]]:
+    """The declared axes with packs spread: one dim each, several for composites."""
+    axes: list[tuple[Expr, ...]] = []
+    for g in groups:
+        if g.kind == "composite":
+            axes.append(g.dims)
+        else:
+            axes += [(d,) for d in g.dims]
+    return axes
+
+
+def split(flat: Expr, dims: Sequence[Expr]) -> list[Expr]:
+    """A flat index into a composite axis, as one index for each part."""
+    result: list[Expr] = []
+    for dim in reversed(dims[1:]):
+        result.append(arithmetic("mod", flat, dim))
+        flat = arithmetic("floordiv", flat, dim)
+    result.append(flat)
+    return result[::-1]
+
+
+def _mixed_radix(
+    frame: Frame, item: syntax.Expression, parts: tuple[Expr, ...], scope: Scope
+) -> Expr:
+    flat = parts[0]
+    ranges = {a.index: a.stop for a in scope.axes}
+    for part in parts[1:]:
+        if part not in ranges:
+            frame.fail(item, "the extent of this part is not known", "E0502")
+        flat = multiply_add(flat, ranges[part], part)
+    return flat
+
+
+def in_bounds(found: tuple[Expr, ...], dims: Sequence[Expr], scope: Scope) -> Expr:
+    """The condition under which the indices are inside; TRUE where proven."""
+    condition: Expr = TRUE
+    extents = scope.extents
+    for index, dim in zip(found, dims, strict=True):
+        if not within(index, dim, extents):
+            condition = both(condition, compare("ge", index, ZERO))
+            condition = both(condition, compare("lt", index, dim))
+    return condition
+
+
+def checked(
+    frame: Frame,
+    node: syntax.Index,
+    operand: Operand,
+    found: tuple[Expr, ...],
+    scope: Scope,
+) -> tuple[Expr, ...]:
+    """The indices of an unguarded read, with a Check for each that is not proven.
+
+    An index that holds data is reported with its operand; with ``bounds x clamp`` it
+    is clamped instead.
+    """
+    policies = dict(frame.operator.clauses.bounds)
+    extents = scope.extents
+    result = list(found)
+    for k, (index, dim) in enumerate(zip(found, operand.dims, strict=True)):
+        if within(index, dim, extents):
+            continue
+        inside = both(compare("ge", index, ZERO), compare("lt", index, dim))
+        if inside in _known(scope.path):
+            continue
+        source = next((n.tensor for n in walk(index) if isinstance(n, Read)), "")
+        if policies.get(source) == "clamp":
+            last = arithmetic("sub", dim, _one())
+            result[k] = arithmetic("max", ZERO, arithmetic("min", index, last))
+            continue
+        unless = negation(reduce(both, scope.path, TRUE))
+        _add_check(frame, node, either(unless, inside), source, index, dim, scope)
+    return tuple(result)
+
+
+def _one() -> Expr:
+    return product([])
+
+
+def _known(path: tuple[Expr, ...]) -> set[Expr]:
+    return set(path)
+
+
+def _add_check(
+    frame: Frame,
+    node: syntax.Index,
+    condition: Expr,
+    source: str,
+    index: Expr,
+    dim: Expr,
+    scope: Scope,
+) -> None:
+    if condition is TRUE:
+        return
+    needed = free_indices(condition)
+    axes: list[Axis] = []
+    # Ranges may themselves depend on outer indices: take those along.
+    for axis in reversed(scope.axes):
+        if axis.name in needed:
+            axes.append(axis)
+            needed |= free_indices(axis)
+    what = f"an index in '{source}'" if source else f"an index into '{node.base}'"
+    check = Check(
+        tuple(reversed(axes)),
+        condition,
+        f"{what} is outside the axis of '{node.base}' it selects from",
+        source or node.base,
+        index,
+        dim,
+    )
+    if check not in frame.shared.checks:
+        frame.shared.checks.append(check)

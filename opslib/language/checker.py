@@ -1,0 +1,292 @@
+"""Is a parsed operator well formed? Names, ranks, coverage, recurrences, clauses.
+
+What needs sizes or dtypes of a call (whether extents agree, whether every element is
+covered) is checked later, when they are known; everything else is found here, before
+anybody calls the operator. All errors are reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from opslib.language.checker_calls import called, value_count
+from opslib.language.checker_clauses import check_clauses
+from opslib.language.checker_expressions import check_expression
+from opslib.language.checker_order import check_order, circle_of
+from opslib.language.checker_scope import (
+    Context,
+    Scope,
+    check_rank,
+    is_tensor,
+    size_as_index,
+)
+from opslib.language.checker_signature import (
+    check_signature,
+    declare,
+    did_you_mean,
+    names_in,
+)
+from opslib.language.diagnostics import Diagnostic, raise_spec
+from opslib.language.lexer import MAX_ERRORS
+from opslib.language.parser_expressions import children
+from opslib.language.syntax import (
+    Apply,
+    Composite,
+    Conditional,
+    Definition,
+    Expression,
+    Index,
+    Name,
+    Node,
+    Number,
+    Operator,
+    Pack,
+    Span,
+    Target,
+    TupleOf,
+)
+
+
+def check(operator: Operator, known: Mapping[str, Operator]) -> Operator:
+    """Return `operator`, or raise.
+
+    Args:
+        operator: as parsed.
+        known: the other operators that it may call, by name.
+
+    Raises:
+        SpecError: showing every error found, under the code of the first.
+    """
+    errors, _ = diagnose(operator, known)
+    if errors:
+        raise_spec(errors[:MAX_ERRORS])
+    return operator
+
+
+def warnings(
+    operator: Operator, known: Mapping[str, Operator]
+) -> tuple[Diagnostic, ...]:
+    """What is suspicious, but allowed: locals never used (W0301)."""
+    return diagnose(operator, known)[1]
+
+
+def diagnose(
+    operator: Operator, known: Mapping[str, Operator]
+) -> tuple[tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
+    """All errors in the order of the text, and all warnings."""
+    errors: list[Diagnostic] = []
+    signature = declare(operator, errors.append)
+    check_signature(signature, errors.append)
+    context = Context(operator, known, signature, errors.append)
+    _declare_locals(context)
+    for number, definition in enumerate(operator.definitions):
+        context.definition = number
+        _definition(context, definition)
+    context.definition = -1
+    _coverage(context)
+    check_order(context, operator.definitions)
+    check_clauses(context, operator.clauses)
+    _circle(context)
+    unused = [name for name in context.declared if name not in context.used]
+    warned = [
+        Diagnostic("W0301", f"'{name}' is never used", context.declared[name])
+        for name in unused
+    ]
+    unique = dict.fromkeys(errors)
+    ordered = sorted(unique, key=lambda e: e.span.start if e.span else -1)
+    return tuple(ordered), tuple(warned)
+
+
+def _declare_locals(context: Context) -> None:
+    """Collect the locals first: what a forward read means is known then."""
+    signature = context.signature
+    for definition in context.operator.definitions:
+        for target in definition.targets:
+            name = target.name
+            if name in signature.tensors or name in signature.results:
+                continue
+            kind = signature.kind_of(name)
+            if kind:
+                message = f"'{name}' is {kind} already"
+                help = "every name of an operator means one thing"
+                context.error("E0303", message, target.span, help)
+                continue
+            if name not in context.declared:
+                context.declared[name] = target.span
+                calls = isinstance(definition.value, Apply)
+                whole = not target.items and calls and _is_call(context, definition)
+                context.locals[name] = None if whole else target.items
+
+
+def _is_call(context: Context, definition: Definition) -> bool:
+    value = definition.value
+    return isinstance(value, Apply) and value.function in called_names(context)
+
+
+def called_names(context: Context) -> frozenset[str]:
+    """The known operators that the body calls."""
+    return frozenset(called(context.operator)) & frozenset(context.known)
+
+
+def _definition(context: Context, definition: Definition) -> None:
+    scope = Scope()
+    signature = context.signature
+    for target in definition.targets:
+        name = target.name
+        parameter = signature.tensors.get(name)
+        if parameter is not None and name not in context.operator.clauses.mutates:
+            message = f"'{name}' is a parameter, and cannot be defined"
+            help = f"choose another name, or declare 'mutates {name}'"
+            context.error("E0310", message, target.span, help)
+        scope = _target(context, scope, target, definition)
+    _values(context, definition)
+    check_expression(context, scope, definition.value)
+
+
+def _target(
+    context: Context, scope: Scope, target: Target, definition: Definition
+) -> Scope:
+    """Check a left side; returns the scope with its indices."""
+    name, signature = target.name, context.signature
+    declared = signature.tensors.get(name) or signature.results.get(name)
+    axes = getattr(getattr(declared, "type", None), "axes", None)
+    if axes is None:
+        axes = context.locals.get(name)
+    whole = not target.items and isinstance(definition.value, Apply)
+    if axes is not None and not (whole and _is_call(context, definition)):
+        check_rank(context, name, axes, target.items, target.span)
+    indices: set[str] = set(scope.indices)
+    packs: set[str | None] = set(scope.packs)
+    depends: Node | None = None
+    for item in target.items:
+        if size_as_index(context, scope, item):
+            continue
+        if isinstance(item, Pack) and item.value is None:
+            packs.add(None)
+            continue
+        for node in _names_and_reads(item):
+            if isinstance(node, Index):
+                depends = depends or (node if is_tensor(context, node.base) else None)
+            elif is_tensor(context, node.name):
+                depends = depends or node
+            elif not signature.kind_of(node.name):
+                (packs if isinstance(item, Pack) else indices).add(node.name)
+    scope = Scope(indices=frozenset(indices), packs=frozenset(packs))
+    for item in target.items:
+        if not isinstance(item, Name):
+            check_expression(context, scope, item)
+    if depends is not None and definition.combine is None:
+        message = f"'{name}' is written where the data say, perhaps twice"
+        help = f"say how writes combine: {name}[...] add= ..., or mul=, max=, min="
+        context.error("E0508", message, depends.span, help)
+    return scope
+
+
+def _names_and_reads(item: Expression) -> list[Name | Index]:
+    found: list[Name | Index] = list(names_in(item))
+    stack: list[Node] = [item]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Index):
+            found.append(node)
+        stack.extend(children(node))
+    return found
+
+
+def _values(context: Context, definition: Definition) -> None:
+    """Report a number of targets that is not the number of values."""
+    targets = len(definition.targets)
+    stack: list[Expression] = [definition.value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Conditional):
+            stack += [value.value, value.other]
+            continue
+        count = value_count(context, value)
+        if isinstance(value, TupleOf):
+            count = len(value.items)
+        if count is None or count == targets:
+            continue
+        message = f"{_plural(count, 'value')} for {_plural(targets, 'target')}"
+        names = ", ".join(f"{'abcdefgh'[i % 8]}[r]" for i in range(min(count, 4)))
+        help = f"write {names} = ..." if targets == 1 else "name one target per value"
+        context.error("E0412", message, value.span, help)
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _coverage(context: Context) -> None:
+    """Every result is defined, whole definitions once, combines after a start."""
+    operator = context.operator
+    first: dict[str, list[tuple[Target, Definition]]] = {}
+    for definition in operator.definitions:
+        for target in definition.targets:
+            earlier = first.setdefault(target.name, [])
+            if definition.combine is None:
+                _twice(context, target, [t for t, d in earlier if d.combine is None])
+            elif not earlier and target.name not in context.signature.tensors:
+                message = f"'{target.name}' has no value yet to combine with"
+                help = f"give the initial value first, such as {target.name}[...] = 0"
+                context.error("E0509", message, target.span, help)
+            earlier.append((target, definition))
+    for result in operator.results:
+        if result.name not in first:
+            message = f"the result '{result.name}' is never defined"
+            names = [name for name in first if name not in context.signature.results]
+            help = did_you_mean(result.name, names)
+            help = help or f"define it: {result.name}[...] = ..."
+            context.error("E0304", message, result.span, help)
+
+
+def _twice(context: Context, target: Target, earlier: Sequence[Target]) -> None:
+    for other in earlier:
+        whole = _covers_all(target) or _covers_all(other)
+        if whole or _pattern(target) == _pattern(other):
+            message = f"elements of '{target.name}' are defined twice"
+            labels = ((other.span, "first defined here"),)
+            help = "every element is defined once; or combine: add=, mul=, max=, min="
+            context.error("E0305", message, target.span, help, labels)
+            return
+
+
+def _covers_all(target: Target) -> bool:
+    """Whether the left side runs over every element: all items are free names."""
+    names = [
+        part
+        for item in target.items
+        for part in (item.parts if isinstance(item, Composite) else (item,))
+    ]
+    free = all(
+        isinstance(part, Name)
+        or (isinstance(part, Pack) and isinstance(part.value, Name | None))
+        for part in names
+    )
+    distinct = [part.name for part in names if isinstance(part, Name)]
+    return free and len(set(distinct)) == len(distinct)
+
+
+def _pattern(target: Target) -> tuple[object, ...]:
+    """The items with literal numbers kept: two equal patterns overlap."""
+    return tuple(
+        item.value if isinstance(item, Number) else item for item in target.items
+    )
+
+
+def _circle(context: Context) -> None:
+    """Report an operator that calls itself, directly or by others."""
+    operator = context.operator
+    calls: dict[str, Mapping[str, Span]] = {}
+    queue = [operator]
+    for caller in queue:
+        if caller.name in calls:
+            continue
+        calls[caller.name] = called(caller)
+        queue += [context.known[n] for n in calls[caller.name] if n in context.known]
+    way = circle_of(operator.name, calls)
+    if way:
+        through = " -> ".join(f"'{name}'" for name in way)
+        message = f"'{operator.name}' calls itself: {through}"
+        help = "an operator is expanded where it is called; a recurrence reads y[t - 1]"
+        context.error("E0307", message, calls[operator.name][way[1]], help)

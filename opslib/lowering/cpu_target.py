@@ -1,0 +1,65 @@
+"""What blocking needs to know about a processor: one row of the target table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opslib.ir.dtypes import DType
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTarget:
+    """A vector unit and its caches.
+
+    Attributes:
+        name: of the row in ``native/targets``.
+        vector_bytes: width of a register.
+        rows: MR, rows of the microkernel's block.
+        vectors: its columns, in registers; NR is that many vectors.
+        l1, l2: bytes of the caches of one core.
+        bf16_dot: the unit has vdpbf16ps (pairs of bfloat16 into float32).
+    """
+
+    name: str
+    vector_bytes: int
+    rows: int
+    vectors: int
+    l1: int = 32 << 10
+    l2: int = 1 << 20
+    bf16_dot: bool = False
+
+    def columns(self, dtype: DType) -> int:
+        """NR for accumulators of a type."""
+        return self.vectors * self.vector_bytes // dtype.bytes
+
+
+# MR and NV are those of native/opslib_contract.h, which refuses to compile otherwise.
+AVX512 = CpuTarget("avx512", 64, 14, 2)
+AVX512_BF16 = CpuTarget("avx512", 64, 14, 2, bf16_dot=True)
+AVX2 = CpuTarget("avx2", 32, 6, 2, l2=512 << 10)
+NEON = CpuTarget("neon", 16, 8, 3, l1=64 << 10)
+GENERIC = CpuTarget("generic", 16, 4, 2, l2=256 << 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Largest block of a contraction, in elements (multiples of MR, NR and 2)."""
+
+    m: int
+    n: int
+    k: int
+
+
+def blocking(target: CpuTarget, accumulator: DType, packed_bytes: int) -> Blocking:
+    """Blocks whose packed panels live in L2.
+
+    k: a panel of NR columns (re-read for each panel of rows) and one of MR rows fill
+    L1. m, n: both packed blocks take two thirds of L2, n twice as long as m, because
+    packing along n is the cheaper one. (Packing costs 1/m + 1/n of the work.)
+    """
+    unit_n, unit_m = target.columns(accumulator), target.rows
+    k = max(64, target.l1 // (packed_bytes * unit_n) // 16 * 16)
+    room = target.l2 * 3 // 4 // (packed_bytes * k)
+    m = max(unit_m, room // 3 // unit_m * unit_m)
+    n = max(unit_n, room * 2 // 3 // unit_n * unit_n)
+    return Blocking(m, n, k)

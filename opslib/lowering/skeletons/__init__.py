@@ -1,0 +1,1 @@
+"""The loop structures that lowering recognises, one per file."""

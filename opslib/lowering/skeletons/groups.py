@@ -1,0 +1,152 @@
+"""Which definitions share their outer loops, and how deep.
+
+Softmax's exponentials and its result are both defined for rows and, within a row, for
+columns; kept together row by row, the exponentials never leave the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opslib.ir.expr import Axis, Define, Expr, Fold, Index, Order, Program, Read, Scan, walk
+from opslib.lowering.skeletons import arith
+from opslib.lowering.skeletons.builder import Builder, needs_statements
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Consecutive definitions under `depth` common outer loops (0: none)."""
+
+    defines: tuple[Define, ...]
+    depth: int
+
+    @property
+    def is_special(self) -> bool:
+        """A scatter or a recurrence, which has a loop order of its own."""
+        return any(not d.is_plain or d.recurrent for d in self.defines)
+
+
+def groups(program: Program) -> list[Group]:
+    """The definitions in order, each in one group."""
+    found: list[Group] = []
+    locals_ = frozenset(t.name for t in program.locals)
+    for define in program.defines:
+        alone = Group((define,), _wanted_depth(define))
+        if found and not alone.is_special and not found[-1].is_special:
+            last = found[-1]
+            depth = min(last.depth, alone.depth)
+            together = Group((*last.defines, define), depth)
+            if not any(needs_statements(d.value) for d in together.defines):
+                # Maps alone need no rows: their loops are flattened over workers.
+                found[-1] = Group(together.defines, 0)
+                continue
+            while depth > 0 and not _fits(together.defines, depth, locals_):
+                depth -= 1
+            if depth > 0 or _whole(together.defines):
+                found[-1] = Group(together.defines, depth)
+                continue
+        found.append(alone)
+    return [
+        g if any(needs_statements(d.value) for d in g.defines) or g.is_special
+        else Group(g.defines, 0)
+        for g in found
+    ]
+
+
+def _whole(defines: tuple[Define, ...]) -> bool:
+    """Whether no loops are common because there are none: a total, a single row."""
+    return all(len(d.axes) <= 1 for d in defines)
+
+
+def _wanted_depth(define: Define) -> int:
+    """All axes for a reduced value, else all but the one that is vectorised."""
+    rank = len(define.axes)
+    if rank and needs_statements(define.value):
+        last = define.axes[-1].name
+        inside = [
+            n for n in walk(define.value)
+            if isinstance(n, Fold | Scan | Order)
+        ]
+        from opslib.ir.expr import free_indices
+
+        if any(last in free_indices(n) for n in inside) and all(
+            _is_reduced(n, last) for n in _outside(define.value)
+        ):
+            return rank
+    return max(0, rank - 1)
+
+
+def _outside(root: Expr) -> list[Read]:
+    """Reads that are under no fold."""
+    found: list[Read] = []
+    stack, seen = [root], set()
+    while stack:
+        node = stack.pop()
+        if node in seen or isinstance(node, Fold | Scan | Order):
+            continue
+        seen.add(node)
+        if isinstance(node, Read):
+            found.append(node)
+        stack.extend(node.children)
+    return found
+
+
+def _is_reduced(read: Read, last: str) -> bool:
+    del read, last
+    return True
+
+
+def _fits(defines: tuple[Define, ...], depth: int, locals_: frozenset[str]) -> bool:
+    """Whether the first `depth` loops can be common to all."""
+    first = defines[0].axes[:depth]
+    mine = frozenset(d.name for d in defines) & locals_
+    for d in defines:
+        if len(d.axes) < depth:
+            return False
+        for a, b in zip(first, d.axes[:depth], strict=True):
+            if not b.is_dense or a.stop is not b.stop:
+                return False
+        own = tuple(a.index for a in d.axes[:depth])
+        for n in walk(d.value, *d.axes):
+            if isinstance(n, Read) and n.tensor in mine and n.indices[:depth] != own:
+                return False
+    return True
+
+
+def output_cost(
+    builder: Builder, value: Expr, axes: tuple[Axis, ...], index: str
+) -> tuple[int, int]:
+    """Cost of the folds' reads with lanes over `index`, and over the fold's last axis."""
+    del axes
+    over_output = over_fold = 0
+    for fold in walk(value):
+        if not isinstance(fold, Fold):
+            continue
+        inner = fold.axes[-1].name
+        for n in walk(*fold.args):
+            if isinstance(n, Read):
+                over_output += read_cost(builder, n, index)
+                over_fold += read_cost(builder, n, inner)
+    return over_output, over_fold
+
+
+def read_cost(builder: Builder, read: Read, index: str) -> int:
+    """1 for an invariant or contiguous read along `index`, more for a strided one."""
+    from opslib.ir.expr import free_indices
+
+    if index not in free_indices(read):
+        return 1
+    name = builder.memory.get(read.tensor, (read.tensor, 0))[0]
+    buffer = builder.buffers.get(name)
+    if buffer is not None and buffer.strides and buffer.strides[-1] != arith.integer(1):
+        return 8
+    rest, last = read.indices[:-1], read.indices[-1]
+    if any(index in free_indices(i) for i in rest):
+        return 8
+    found = arith.affine(last, index)
+    return 1 if found is not None and found[0] == arith.integer(1) else 8
+
+
+def own_indices(define: Define) -> tuple[Index, ...]:
+    """The definition's index variables."""
+    return tuple(a.index for a in define.axes)

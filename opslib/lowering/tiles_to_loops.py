@@ -1,0 +1,325 @@
+"""Tiles for a machine without tile hardware: panels are packed, Mma is a microkernel.
+
+A chain of grid loops becomes one parallel loop over blocks; buffers become workspaces
+of the worker; copies become packing; consecutive maps and row folds over the same rows
+become one loop over rows, so that a row stays in L1 between them.
+
+Tile sizes that the skeleton left open (``Var("tile_m")``, ``Var("tile_n")``) are chosen
+at launch by ``ops_contract_plan`` from the extents and the number of workers. How k is
+cut is fixed, so a result's bits do not depend on how many workers there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from opslib.ir import loops
+from opslib.ir.dtypes import BFLOAT16, BOOL, INT64, UINT32
+from opslib.ir.expr import (
+    ONE,
+    ZERO,
+    Axis,
+    Const,
+    Expr,
+    Index,
+    Prim,
+    Read,
+    Select,
+    Var,
+    substitute,
+    walk,
+)
+from opslib.ir.loops import Alloc, Buffer, For, If, Intrinsic, Let, Place, Reduce, Statement
+from opslib.ir.loops import Store as LoopStore
+from opslib.ir.tiles import (
+    AllocTile,
+    Copy,
+    Gather,
+    Map,
+    Mma,
+    Region,
+    Role,
+    RowFold,
+    TileBuffer,
+    TileLoop,
+    TileStatement,
+    Wait,
+)
+from opslib.lowering import microkernels
+from opslib.lowering.cpu_target import CpuTarget
+from opslib.lowering.hoisting import hoisted, split, wrapped
+from opslib.lowering.microkernels import BF16, Kind, kind_of
+from opslib.lowering.pack_loops import Target, copied, plain
+from opslib.lowering.skeletons.arith import (
+    add,
+    ceildiv,
+    contiguous,
+    floordiv,
+    integer,
+    mod,
+    mul,
+    product,
+    sub,
+)
+from opslib.lowering.skeletons.builder import combined
+
+TILE_M, TILE_N = Var("tile_m", INT64), Var("tile_n", INT64)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What the launch-time plan needs: extents, largest blocks, units."""
+
+    batch: Expr
+    m: Expr
+    n: Expr
+    k: Expr
+    most_m: int
+    most_n: int
+    unit_m: int
+    unit_n: int
+
+
+@dataclass
+class Lowering:
+    """The state of one lowering.
+
+    Attributes:
+        target: microkernel shape.
+        fresh: makes names nobody has.
+        buffers: loops buffers by name, arguments included.
+        tiles: the tile buffers that have been allocated.
+        direct: accumulators that are a place of an output instead.
+    """
+
+    target: CpuTarget
+    fresh: Callable[[str], str]
+    buffers: dict[str, Buffer]
+    tiles: dict[str, TileBuffer] = field(default_factory=dict)
+    names: dict[Expr, Expr] = field(default_factory=dict)
+
+    def fixed(self, root: Expr) -> Expr:
+        """`root` with grid indices as the variables they became."""
+        return substitute(root, self.names) if self.names else root
+
+    # -- statements ----------------------------------------------------------------
+
+    def body(self, statements: tuple[TileStatement, ...]) -> list[Statement]:
+        """All statements in order, with rows fused."""
+        out: list[Statement] = []
+        rows: list[Map | RowFold] = []
+        for s in statements:
+            if isinstance(s, Map | RowFold):
+                if rows and _row_axis(rows[0]) is not _row_axis(s):
+                    out += self.rows(rows)
+                    rows = []
+                rows.append(s)
+                continue
+            out += self.rows(rows)
+            rows = []
+            match s:
+                case AllocTile(buffer):
+                    out += self.allocate(buffer)
+                case TileLoop():
+                    out += self.loop(s)
+                case Copy():
+                    out += self.copy(s)
+                case Mma():
+                    out += self.mma(s)
+                case Role(_, inner):
+                    out += self.body(inner)
+                case Wait():
+                    pass  # copies are synchronous here
+        return out + self.rows(rows)
+
+    def loop(self, s: TileLoop) -> list[Statement]:
+        """A serial loop; grid loops are taken by `grid`."""
+        axis = Axis(s.axis.name, self.fixed(s.axis.start), self.fixed(s.axis.stop))
+        inner = tuple(self.body(s.body))
+        return [For(axis, "serial", inner, self.fixed(s.step))]
+
+    def grid(self, s: TileLoop, cut: Cut | None, grain: Expr) -> list[Statement]:
+        """A chain of grid loops as one parallel loop over blocks."""
+        out: list[Statement] = []
+        if cut is not None:
+            out += self.plan(cut)
+            grain = Var("grain", INT64)
+        chain = [s]
+        while isinstance(chain[-1].body[0], TileLoop) and chain[-1].body[0].kind == "grid":
+            chain.append(chain[-1].body[0])
+        counts = []
+        for g in chain:
+            count = ceildiv(sub(g.axis.stop, g.axis.start), g.step)
+            name = self.fresh("blocks")
+            out.append(Let(name, count))
+            counts.append(Var(name, INT64))
+        cell = self.fresh("block")
+        rest: Expr = Index(cell)
+        inner: list[Statement] = []
+        for depth in reversed(range(len(chain))):
+            g = chain[depth]
+            at = rest if depth == 0 else mod(rest, counts[depth])
+            inner.append(Let(g.axis.name, add(g.axis.start, mul(at, g.step))))
+            self.names[g.axis.index] = Var(g.axis.name, INT64)
+            rest = floordiv(rest, counts[depth])
+        inner += self.body(chain[-1].body)
+        axis = Axis(cell, ZERO, product(counts))
+        out.append(For(axis, "parallel", tuple(inner), None, grain))
+        return out
+
+    def plan(self, cut: Cut) -> list[Statement]:
+        """Chooses tile_m, tile_n and grain."""
+        name = self.fresh("plan")
+        buffer = Buffer(name, INT64, (integer(3),), (ONE,), "stack")
+        self.buffers[name] = buffer
+        call = microkernels.plan(
+            cut.batch, cut.m, cut.n, cut.k,
+            (integer(cut.most_m), integer(cut.most_n)),
+            (integer(cut.unit_m), integer(cut.unit_n)),
+            Place(name, (ZERO,), writes=True),
+        )  # fmt: skip
+        lets = [
+            Let(v, Read(name, (integer(i),), INT64))
+            for i, v in enumerate((TILE_M.name, TILE_N.name, "grain"))
+        ]
+        return [Alloc(buffer), call, *lets]
+
+    def allocate(self, buffer: TileBuffer) -> list[Statement]:
+        """A workspace of this worker."""
+        self.tiles[buffer.name] = buffer
+        shape = tuple(map(self.fixed, buffer.shape))
+        dtype = buffer.dtype
+        if buffer.layout == "panel":
+            lanes, depth = shape
+            unit = integer(buffer.unit)
+            if dtype == BFLOAT16:
+                dtype, depth = UINT32, ceildiv(depth, integer(2))
+            shape = (mul(ceildiv(lanes, unit), depth), unit)
+            strides: tuple[Expr, ...] = (unit, ONE)
+        else:
+            strides = contiguous(shape)
+        made = Buffer(buffer.name, dtype, shape, strides, "workspace")
+        self.buffers[buffer.name] = made
+        return [Alloc(made)]
+
+    # -- copies and products -------------------------------------------------------
+
+    def copy(self, s: Copy) -> list[Statement]:
+        """Packing, by a function where the source is a strided matrix."""
+        assert isinstance(s.source, Gather), "skeletons here emit gathers"
+        buffer = self.tiles[s.target.buffer]
+        lane, deep = (
+            Axis(a.name, self.fixed(a.start), self.fixed(a.stop)) for a in s.source.axes
+        )
+        value = self.fixed(s.source.value)
+        unit = buffer.unit if buffer.layout == "panel" else 0
+        matrix = plain(value, lane.name, deep.name, self.buffers)
+        if unit and matrix is not None:
+            kind = BF16 if buffer.dtype == BFLOAT16 else kind_of(buffer.dtype)
+            if kind is not None and matrix.dtype.name in kind.packs:
+                target = Place(buffer.name, (ZERO, ZERO), writes=True)
+                return [
+                    microkernels.pack(
+                        kind, matrix.dtype, unit, target, matrix.place, matrix.row,
+                        matrix.step, lane.stop, deep.stop,
+                    )
+                ]  # fmt: skip
+        target_ = Target(buffer.name, unit, deep.stop, buffer.dtype)
+        return copied(value, lane, deep, target_, self.fresh)
+
+    def mma(self, s: Mma) -> list[Statement]:
+        """The microkernel."""
+        c, a, b = (self.tiles[r.buffer] for r in (s.accumulator, s.a, s.b))
+        kind: Kind | None = BF16 if a.dtype == BFLOAT16 else kind_of(c.dtype)
+        assert kind is not None
+        m, k = map(self.fixed, s.a.extents)
+        n = self.fixed(s.b.extents[1])
+        zero = (ZERO, ZERO)
+        out = Place(c.name, zero, writes=True)
+        c_row = self.buffers[c.name].strides[0]
+        accumulate: Expr = ONE
+        if s.clear is not None:
+            accumulate = Select(self.fixed(s.clear), ZERO, ONE)
+        deep = ceildiv(k, integer(2)) if kind is BF16 else k
+        first, second = Place(a.name, zero), Place(b.name, zero)
+        if a.layout == "panel":
+            call = microkernels.block(
+                kind, self.target, m, n, deep, first, second, out, c_row, accumulate
+            )
+        else:
+            unit = integer(b.unit)
+            call = microkernels.block_in_place(
+                kind, self.target, m, n, k, first, self.buffers[a.name].strides[0], ONE,
+                second, unit, mul(unit, k), out, c_row, accumulate,
+            )  # fmt: skip
+        return [call]
+
+    # -- rows ----------------------------------------------------------------------
+
+    def rows(self, group: list[Map | RowFold]) -> list[Statement]:
+        """One loop over rows for all of them."""
+        if not group:
+            return []
+        axis = _row_axis(group[0])
+        if axis is None:
+            return [x for s in group for x in self.row(s, None)]
+        inner: list[Statement] = []
+        for s in group:
+            inner += self.row(s, axis.name)
+        whole = Axis(axis.name, self.fixed(axis.start), self.fixed(axis.stop))
+        return [For(whole, "serial", tuple(inner))]
+
+    def row(self, s: Map | RowFold, row: str | None) -> list[Statement]:
+        """What one statement does in one row."""
+        if isinstance(s, RowFold):
+            return self.fold(s)
+        value = self.fixed(s.value)
+        places = tuple(map(self.fixed, s.target.offsets))
+        columns = [a for a in s.axes if a.name != row]
+        if not columns:
+            return [LoopStore(s.target.buffer, places, value)]
+        (column,) = columns
+        lets, moved = hoisted(value, column.name, self.fresh)
+        stop = self.fixed(column.stop)
+        part = split([moved, *places], column.name, stop, self.fresh)
+        more, inner = hoisted(part.rewrite(moved), column.name, self.fresh)
+        store = LoopStore(s.target.buffer, tuple(map(part.rewrite, places)), inner)
+        loop = For(Axis(column.name, part.low, part.high), "vector", (store,))
+        return [*lets, *wrapped(part, [*more, loop])]
+
+    def fold(self, s: RowFold) -> list[Statement]:
+        """A vector reduction joined to what the targets hold."""
+        axis = Axis(s.axis.name, self.fixed(s.axis.start), self.fixed(s.axis.stop))
+        lets: list[Statement] = []
+        args = []
+        for a in s.args:
+            more, inner = hoisted(self.fixed(a), axis.name, self.fresh)
+            lets += more
+            args.append(inner)
+        names = tuple(self.fresh(s.monoid.name) for _ in s.monoid.state)
+        new: tuple[Expr, ...] = tuple(map(Var, names, s.monoid.state))
+        out: list[Statement] = [
+            *lets, Reduce((axis,), "vector", s.monoid, tuple(args), names)
+        ]  # fmt: skip
+        places = [tuple(map(self.fixed, t.offsets)) for t in s.targets]
+        if not s.clear:
+            old: tuple[Expr, ...] = tuple(
+                Read(t.buffer, p, d)
+                for t, p, d in zip(s.targets, places, s.monoid.state, strict=True)
+            )
+            new = combined(s.monoid, old, new)
+        for t, p, v in zip(s.targets, places, new, strict=True):
+            out.append(LoopStore(t.buffer, p, v))
+        return out
+
+
+def _row_axis(s: Map | RowFold) -> Axis | None:
+    axes = s.rows if isinstance(s, RowFold) else s.axes[:-1] or s.axes
+    if isinstance(s, Map) and len(s.axes) == 1:
+        axes = s.axes
+    return axes[0] if axes else None
+
+
+__all__ = ["TILE_M", "TILE_N", "Cut", "Lowering", "loops"]
+_ = (BOOL, Const, If, Intrinsic, Prim, Region, walk)

@@ -1,0 +1,137 @@
+"""The Backend protocol, version 1: what a chip vendor implements to join opslib.
+
+A plug-in is a package with an entry point in the group ``opslib.backends`` whose value
+is a function without arguments that returns a `Backend`. Everything a backend is
+handed is plain data of `opslib.ir`; nothing assumes that the host can read its memory,
+that launches are synchronous, or that float64 exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from opslib.ir.dtypes import DType
+from opslib.ir.expr import Program
+from opslib.ir.view import View
+
+__all__ = ["PROTOCOL_VERSION", "Arithmetic", "Backend", "Device", "Kernel", "View"]
+
+PROTOCOL_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A place where kernels run.
+
+    Attributes:
+        name: ``cpu``, ``jax:0``, ``npu:ascend-sim`` ...; unique in the process.
+        backend: the backend's name.
+        description: for people, e.g. ``AMD EPYC, 2 threads, AVX-512``.
+        why_not: None when usable, else one sentence with the remedy.
+        family: key of the routing table, e.g. ``cpu-avx512``, ``sm_90``.
+        simulated: never picked automatically.
+        host_memory: whether kernels read NumPy arrays in place.
+    """
+
+    name: str
+    backend: str
+    description: str
+    why_not: str | None = None
+    family: str = ""
+    simulated: bool = False
+    host_memory: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """What a backend promises about a dtype's arithmetic; tests judge it by this.
+
+    Attributes:
+        unit_roundoff: of basic operations in the type's compute type.
+        accumulator: the type long sums are kept in.
+        ulp: primitive -> worst error in units in the last place of the compute type;
+            a primitive that is absent is correctly rounded.
+        flushes: subnormal operands or results may become zero.
+    """
+
+    unit_roundoff: float
+    accumulator: DType
+    ulp: Mapping[str, float] = field(default_factory=dict)
+    flushes: bool = False
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """A compiled program. Thread-safe; launches with any sizes of its rank."""
+
+    @property
+    def skeleton(self) -> str:
+        """Which skeleton (or ``library``, ``array``) the kernel came from."""
+
+    @property
+    def source(self) -> str:
+        """Readable source, as it was compiled or interpreted."""
+
+    def launch(
+        self,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        sizes: Mapping[str, int],
+        scalars: Mapping[str, int | float],
+    ) -> Sequence[Any]:
+        """Runs on the backend's arrays, in the program's axes.
+
+        `outputs` are arrays to write in place where the backend is `strided`;
+        otherwise they are ignored and new arrays are returned. Always returns the
+        outputs. May return before the work is done when the backend is asynchronous.
+        Raises OperandIndexError and KernelError, at the latest on `synchronize`.
+        """
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One device family. See docs/adding-a-backend.md for the bring-up order."""
+
+    @property
+    def name(self) -> str:
+        """The name users write: ``backend="cpu"``."""
+
+    @property
+    def protocol(self) -> int:
+        """The protocol version it was written for: `PROTOCOL_VERSION`."""
+
+    @property
+    def strided(self) -> bool:
+        """Whether kernels read and write through strides, in place."""
+
+    def devices(self) -> Sequence[Device]:
+        """Every device, usable or not (`Device.why_not`); the best one first."""
+
+    def supports(self, program: Program, device: Device) -> str | None:
+        """None when `compile` will succeed, else the reason why not."""
+
+    def arithmetic(self, dtype: DType, device: Device) -> Arithmetic | None:
+        """Its promise about a dtype; None when it has no such type."""
+
+    def compile(self, program: Program, device: Device) -> Kernel:
+        """Compiles; raises CompileError or BackendUnavailable."""
+
+    def owner(self, array: Any) -> Device | None:
+        """The device on which `array` lives, if it is this backend's kind of array."""
+
+    def asarray(self, array: Any, device: Device) -> Any:
+        """Imports a NumPy array (or, without a copy where possible, a DLPack one)."""
+
+    def to_numpy(self, array: Any) -> Any:
+        """Exports to NumPy; waits for pending work on it."""
+
+    def empty(self, shape: tuple[int, ...], dtype: DType, device: Device) -> Any:
+        """Allocates; contents are arbitrary."""
+
+    def view(self, array: Any, view: View) -> Any:
+        """The array in a program's axes; shares memory where `strided`."""
+
+    def synchronize(self, device: Device) -> None:
+        """Waits for all launches and raises the first deferred error."""

@@ -1,0 +1,487 @@
+"""Find a C or C++ compiler, run it under a time limit, and explain its failures.
+
+A compiler is called by argument vector, never through a shell, in a process group of
+its own: `gcc` is a driver whose children (`cc1`, `ld`) outlive it when only the driver
+is killed. Messages are asked for in the C locale, because they are classified below.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import importlib.resources
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from opslib.errors import BackendUnavailable, CompileError
+
+Language = Literal["c", "c++"]
+
+DEFAULT_TIMEOUT_S = 120.0
+# Asking for a version does no work; a compiler that needs longer is hung (a wrapper
+# waiting for a licence server, a dead network file system).
+_VERSION_TIMEOUT_S = 20.0
+_MESSAGE_LINES = 12
+
+_REMEDY = {
+    "c": "apt install gcc libc6-dev (Debian, Ubuntu), dnf install gcc (Fedora), "
+    "xcode-select --install (macOS), or pip install ziglang; or name a compiler in "
+    "OPSLIB_CC",
+    "c++": "apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora), "
+    "xcode-select --install (macOS), or pip install ziglang; or name a compiler in "
+    "OPSLIB_CXX",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A compiler that answered when asked for its version.
+
+    Attributes:
+        kind: ``"gcc"``, ``"clang"``, ``"zig"`` or ``"unknown"``; decides the flags a
+            caller may use, so it comes from the version text, not from the file name
+            (macOS's ``gcc`` is clang).
+        argv: the command up to the first flag, such as ``("/usr/bin/gcc",)``.
+        path: the compiler's real path, links resolved; part of every cache key.
+        version: the first line of its version text; part of every cache key.
+        language: ``"c"`` or ``"c++"``.
+    """
+
+    kind: str
+    argv: tuple[str, ...]
+    path: str
+    version: str
+    language: Language = "c"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What became of one compiler process."""
+
+    returncode: int
+    output: str
+    timed_out: bool
+
+
+def native_folder() -> Path:
+    """Return the folder of the C text that ships with opslib.
+
+    Returns:
+        ``opslib/native`` of an installed opslib, or ``native`` beside the package in a
+        plain source checkout.
+
+    Raises:
+        BackendUnavailable: neither exists on disk (an incomplete or zipped install).
+    """
+    try:
+        found = Path(str(importlib.resources.files("opslib.native")))
+        if (found / "opslib_abi.h").is_file():
+            return found
+    except (ModuleNotFoundError, TypeError):
+        pass
+    beside = Path(__file__).resolve().parents[2] / "native"
+    if (beside / "opslib_abi.h").is_file():
+        return beside
+    raise BackendUnavailable(
+        f"the C sources of opslib are missing; looked for {beside / 'opslib_abi.h'}",
+        code="E0700",
+        help="reinstall opslib unzipped: pip install --force-reinstall opslib",
+    )
+
+
+def find_toolchain(language: Language = "c") -> Toolchain:
+    """Return the compiler to use; the answer is kept for the life of the process.
+
+    The order is ``OPSLIB_CC``, ``CC``, gcc, clang, cc, and the ``zig cc`` of the
+    installed ``ziglang`` package (``OPSLIB_CXX``, ``CXX``, g++ ... for C++). A wrong
+    ``OPSLIB_CC`` is an error; a wrong ``CC`` is passed over, for it may belong to
+    another project.
+
+    Raises:
+        BackendUnavailable: no compiler, or ``OPSLIB_CC`` names none.
+    """
+    own, common = ("OPSLIB_CC", "CC") if language == "c" else ("OPSLIB_CXX", "CXX")
+    return _find(
+        language,
+        os.environ.get(own, ""),
+        os.environ.get(common, ""),
+        os.environ.get("PATH", os.defpath),
+    )
+
+
+# The environment is in the key, so that a test or a notebook that changes OPSLIB_CC
+# gets the compiler it asked for, and nobody else runs `gcc --version` twice.
+@functools.lru_cache(maxsize=16)
+def _find(language: Language, own: str, common: str, search_path: str) -> Toolchain:
+    variable = "OPSLIB_CC" if language == "c" else "OPSLIB_CXX"
+    if own.strip():
+        argv = _command(own, search_path)
+        reason = f"{variable}={own!r} is not an executable on PATH"
+        if argv is not None:
+            asked = _ask(argv, language)
+            if isinstance(asked, Toolchain):
+                return asked
+            reason = f"{variable}={own!r} {asked}"
+        raise BackendUnavailable(
+            f"no {language} compiler: {reason}",
+            code="E0701",
+            help=f"correct {variable}, or unset it to let opslib search",
+        )
+    tried: list[str] = []
+    for candidate in _candidates(language, common):
+        argv = (
+            candidate
+            if isinstance(candidate, tuple)
+            else _command(candidate, search_path)
+        )
+        if argv is None:
+            tried.append(f"{candidate} (not found)")
+            continue
+        asked = _ask(argv, language)
+        if isinstance(asked, Toolchain):
+            return asked
+        tried.append(f"{shlex.join(argv)} ({asked})")
+    tried.append("the ziglang package" if _zig("cc") is None else "")
+    raise BackendUnavailable(
+        f"no {language} compiler; tried {', '.join(filter(None, tried))}",
+        code="E0701",
+        help=_REMEDY[language],
+    )
+
+
+def _candidates(language: Language, common: str) -> Iterator[str | tuple[str, ...]]:
+    if common.strip():
+        yield common
+    yield from ("gcc", "clang", "cc") if language == "c" else ("g++", "clang++", "c++")
+    zig = _zig("cc" if language == "c" else "c++")
+    if zig is not None:
+        yield zig
+
+
+def _command(text: str, search_path: str) -> tuple[str, ...] | None:
+    """Split ``"ccache gcc -m64"``; a whole string that is a file stays one word."""
+    words = [text] if os.path.isfile(text) else _split(text)
+    found = shutil.which(words[0], path=search_path) if words else None
+    return None if found is None else (found, *words[1:])
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # an unclosed quote
+        return []
+
+
+def _zig(mode: str) -> tuple[str, ...] | None:
+    try:
+        spec = importlib.util.find_spec("ziglang")
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None:
+        return None
+    binary = Path(spec.origin).with_name("zig")
+    # `python -m ziglang cc` only starts this binary, 30 ms later.
+    if os.access(binary, os.X_OK):
+        return (str(binary), mode)
+    return (sys.executable, "-m", "ziglang", mode)
+
+
+def _ask(argv: tuple[str, ...], language: Language) -> Toolchain | str:
+    """Ask a command for its version; a string says why it is not a compiler."""
+    try:
+        ran = _run((*argv, "--version"), _VERSION_TIMEOUT_S, {})
+    except OSError as error:
+        return f"cannot be started: {error.strerror or error}"
+    if ran.timed_out:
+        return f"did not answer --version within {_VERSION_TIMEOUT_S:g} s"
+    first = next((line for line in ran.output.splitlines() if line.strip()), "")
+    if ran.returncode != 0 or not first:
+        return f"failed when asked for --version: {first or _ending(ran.returncode)}"
+    low = ran.output.lower()
+    if "zig" in Path(argv[0]).name or "ziglang" in argv:
+        kind = "zig"
+    elif "clang" in low:
+        kind = "clang"
+    elif "free software foundation" in low or "gcc" in first.lower():
+        kind = "gcc"
+    else:
+        kind = "unknown"
+    return Toolchain(kind, argv, os.path.realpath(argv[0]), first.strip(), language)
+
+
+def command_line(
+    toolchain: Toolchain, source_path: Path, output_path: Path, flags: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the argument vector that makes a shared library of one source file."""
+    libraries = [flag for flag in flags if flag.startswith("-l")]
+    others = [flag for flag in flags if not flag.startswith("-l")]
+    # ld reads left to right: a library named before the object that needs it is dropped
+    # where --as-needed is the default (Debian, Ubuntu).
+    return (
+        *toolchain.argv,
+        *others,
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(output_path),
+        str(source_path),
+        *libraries,
+    )
+
+
+def compile_shared(
+    toolchain: Toolchain,
+    source_path: Path,
+    output_path: Path,
+    flags: Sequence[str],
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Compile one source file to a shared library.
+
+    Temporary files go beside ``output_path``, so that whoever removes that folder
+    removes what a killed compiler left.
+
+    Raises:
+        CompileError: the compiler refused the source, crashed, was killed, ran over the
+            time limit, found the disk full, or cannot compile anything at all. The
+            message holds its first lines, the command, and where the source is.
+    """
+    command = command_line(toolchain, source_path, output_path, flags)
+    folder = output_path.parent
+    settings = {
+        "TMPDIR": str(folder),
+        "ZIG_LOCAL_CACHE_DIR": str(folder / "zig"),
+        **(environment or {}),
+    }
+    try:
+        ran = _run(command, timeout_s, settings)
+    except OSError as error:
+        _raise_os(error, toolchain, command, source_path)
+    if ran.returncode == 0 and not ran.timed_out and output_path.is_file():
+        return
+    raise _diagnose(ran, toolchain, command, source_path, timeout_s, settings)
+
+
+def probe(toolchain: Toolchain) -> str | None:
+    """Compile an empty file; return None if that works, else why it does not.
+
+    A `gcc` package without `cc1` or the C library's headers answers `--version` like a
+    whole one, so only this tells them apart. It costs a compile (30 ms with gcc).
+    """
+    with tempfile.TemporaryDirectory(prefix="opslib-probe-") as folder:
+        return _probe(toolchain, Path(folder), {})
+
+
+def _probe(
+    toolchain: Toolchain, folder: Path, settings: Mapping[str, str]
+) -> str | None:
+    suffix = ".c" if toolchain.language == "c" else ".cpp"
+    source = folder / f"probe{suffix}"
+    output = folder / "probe.so"
+    try:
+        # Two common headers: a compiler without the C library passes the empty file.
+        source.write_text("#include <stdint.h>\n#include <stdlib.h>\n")
+        ran = _run(
+            command_line(toolchain, source, output, ()),
+            60.0,
+            {"TMPDIR": str(folder), **settings},
+        )
+    except OSError as error:
+        return error.strerror or str(error)
+    if ran.timed_out:
+        return "it did not finish within 60 s"
+    if ran.returncode == 0:
+        return None if output.is_file() else "it succeeded but wrote no library"
+    return _first_lines(ran, 4)
+
+
+def _run(command: Sequence[str], timeout_s: float, settings: Mapping[str, str]) -> _Ran:
+    environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", **settings}
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    )
+    timed_out = False
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        _kill(process)
+        output = _drain(process)
+    except BaseException:  # KeyboardInterrupt above all: leave no compiler behind
+        _kill(process)
+        _drain(process)
+        raise
+    text = output.decode("utf-8", "replace")
+    return _Ran(process.returncode, text, timed_out)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+
+
+def _drain(process: subprocess.Popen[bytes]) -> bytes:
+    try:
+        # A grandchild that left the process group may still hold the pipe.
+        return process.communicate(timeout=2.0)[0]
+    except subprocess.TimeoutExpired:
+        return b""
+
+
+def _ending(returncode: int) -> str:
+    if returncode >= 0:
+        return f"exit status {returncode}"
+    try:
+        return f"killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"killed by signal {-returncode}"
+
+
+def _first_lines(ran: _Ran, count: int = _MESSAGE_LINES) -> str:
+    lines = [line.rstrip() for line in ran.output.splitlines() if line.strip()]
+    if not lines:
+        return _ending(ran.returncode)
+    # gcc prints "In function f:" before the first error; keep from the start, and make
+    # sure that the first error itself is inside the window.
+    first_error = next(
+        (at for at, line in enumerate(lines) if re.search(r"\berror\b", line)), 0
+    )
+    start = max(0, first_error - 2) if first_error >= count else 0
+    shown = lines[start : start + count]
+    left = len(lines) - start - len(shown)
+    return "\n".join([*shown, *([f"... {left} more lines"] if left > 0 else [])])
+
+
+def _place(command: Sequence[str], source_path: Path) -> str:
+    return f"\n  command: {shlex.join(command)}\n  source:  {source_path}"
+
+
+def _indent(text: str) -> str:
+    return "".join(f"\n    {line}" for line in text.splitlines())
+
+
+_DISK_FULL = re.compile(
+    r"no space left on device|disk quota exceeded|file too large|file size limit"
+    r"|NoSpaceLeft|DiskQuota|FileTooBig",
+    re.IGNORECASE,
+)
+_KILLED = re.compile(
+    r"killed signal terminated|unable to execute command: killed"
+    r"|out of memory|cannot allocate memory"
+    r"|virtual memory exhausted|OutOfMemory",
+    re.IGNORECASE,
+)
+_CRASH = re.compile(
+    r"internal compiler error|please submit a (full )?bug report"
+    r"|segmentation fault|stack dump:|thread \d+ panic",
+    re.IGNORECASE,
+)
+_FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Say whether an error of `compile_shared` or of a write means a full disk."""
+    if isinstance(error, CompileError):
+        return error.code == "E0706"
+    return isinstance(error, OSError) and error.errno in _FULL_ERRNO
+
+
+def _diagnose(
+    ran: _Ran,
+    toolchain: Toolchain,
+    command: Sequence[str],
+    source_path: Path,
+    timeout_s: float,
+    settings: Mapping[str, str],
+) -> CompileError:
+    who = Path(toolchain.argv[0]).name
+    said = _indent(_first_lines(ran))
+    place = _place(command, source_path)
+    if ran.timed_out:
+        return CompileError(
+            f"{who} did not finish within {timeout_s:g} s and was stopped{place}",
+            code="E0703",
+            help="raise OPSLIB_COMPILE_TIMEOUT (seconds), or try another compiler "
+            "with OPSLIB_CC",
+        )
+    if _DISK_FULL.search(ran.output) or ran.returncode == -getattr(
+        signal, "SIGXFSZ", 25
+    ):
+        return CompileError(
+            f"the disk is full, or a file size limit was met, while {who} wrote to "
+            f"{settings.get('TMPDIR')}{said}{place}",
+            code="E0706",
+            help="free some space, or point OPSLIB_CACHE_DIR to another disk",
+        )
+    # Before the memory text: a crash report may quote anything of the source.
+    if _CRASH.search(ran.output) or ran.returncode in (
+        -signal.SIGSEGV,
+        -signal.SIGABRT,
+        -getattr(signal, "SIGBUS", 7),
+    ):
+        return CompileError(
+            f"{who} itself crashed (an internal compiler error){said}{place}",
+            code="E0704",
+            help="try another compiler with OPSLIB_CC; the kept source is what its "
+            "authors need in a report",
+        )
+    if ran.returncode == -signal.SIGKILL or _KILLED.search(ran.output):
+        return CompileError(
+            f"{who} was killed, most likely for lack of memory{said}{place}",
+            code="E0705",
+            help="free some memory or raise the container's limit; fewer compiles at "
+            "once need less",
+        )
+    broken = _probe(toolchain, Path(settings["TMPDIR"]), settings)
+    if broken is not None:
+        return CompileError(
+            f"{who} cannot compile even an empty file:{_indent(broken)}{place}",
+            code="E0707",
+            help=_REMEDY[toolchain.language],
+        )
+    return CompileError(
+        f"{who} refused the source:{said}{place}",
+        code="E0702",
+        help="generated code must always compile: report this with the kept source, "
+        "or try another compiler with OPSLIB_CC",
+    )
+
+
+def _raise_os(
+    error: OSError, toolchain: Toolchain, command: Sequence[str], source_path: Path
+) -> NoReturn:
+    if error.errno in _FULL_ERRNO:
+        code, help = "E0706", "free some space, or point OPSLIB_CACHE_DIR elsewhere"
+    elif error.errno in (errno.ENOMEM, errno.EAGAIN):
+        code, help = "E0705", "free some memory or raise the process limit (ulimit -u)"
+    else:
+        code, help = "E0707", _REMEDY[toolchain.language]
+    raise CompileError(
+        f"{toolchain.argv[0]} cannot be started: {error.strerror or error}"
+        f"{_place(command, source_path)}",
+        code=code,
+        help=help,
+    ) from error

@@ -1,0 +1,1 @@
+"""Measure schedules, search among them, store what won."""

@@ -1,0 +1,37 @@
+"""Options and fixtures that every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-golden`` rewrites expected texts instead of comparing."""
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden files anew; review the difference before committing",
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``golden(path, text)``: `text` is what the file (relative to tests/) holds."""
+    update = bool(request.config.getoption("--update-golden"))
+
+    def compare(path: str, text: str) -> None:
+        file = TESTS / path
+        if update:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert file.exists(), f"{path} is missing: run pytest --update-golden"
+        assert text == file.read_text(encoding="utf-8"), (
+            f"{path} differs: if that is meant, run pytest --update-golden"
+        )
+
+    return compare
