@@ -73,6 +73,26 @@ typedef int32_t (*ops_kernel)(ops_context *ctx, void *const *buffers, const int6
  * must not share it. */
 typedef ops_context *(*ops_context_provider)(void);
 
+/* How `parallel` splits, for a kernel that keeps one partial result per piece: indexed by
+ * piece, unlike by worker, a sum is the same in every run with as many threads. */
+static inline int32_t ops_pieces(int64_t count, int64_t grain, int32_t threads) {
+    int64_t most = count / (grain < 1 ? 1 : grain);
+    return count <= 0 ? 0 : most < 1 ? 1 : most < threads ? (int32_t)most : threads;
+}
+
+/* The first count % pieces pieces are one longer. No product here can overflow. */
+static inline int64_t ops_piece_begin(int64_t count, int32_t pieces, int32_t piece) {
+    int64_t size = count / pieces, longer = count % pieces;
+    return size * piece + (piece < longer ? piece : longer);
+}
+
+/* The piece that starts at `begin`, as a body is given it. */
+static inline int32_t ops_piece_of(int64_t count, int32_t pieces, int64_t begin) {
+    int64_t size = count / pieces, longer = count % pieces;
+    int64_t edge = longer * (size + 1);
+    return (int32_t)(begin < edge ? begin / (size + 1) : longer + (begin - edge) / size);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -43,9 +43,10 @@ OPS_CALL void ops_trig_far_f32(float a, float *h, float *l, int32_t *quadrant) {
     int64_t fraction = (int64_t)(p - (q << 62)); /* of a quarter turn, times 2^62 */
     float fh = (float)fraction, fl = (float)(fraction - (int64_t)fh);
     float x = fh * 0x1.921fb6p-62f;
-    *l = ops_fma_f32(fh, 0x1.921fb6p-62f, -x) +
-         ops_fma_f32(fh, -0x1.777a5cp-87f, fl * 0x1.921fb6p-62f);
-    *h = x;
+    float y = ops_fma_f32(fh, 0x1.921fb6p-62f, -x) +
+              ops_fma_f32(fh, -0x1.777a5cp-87f, fl * 0x1.921fb6p-62f);
+    *h = x + y;
+    *l = y - (*h - x);
     *quadrant = (int32_t)q;
 }
 /* a mod b for a >= b > 0: subtract b 2^k times a 22-bit quotient, largest k first; each step
@@ -59,6 +60,17 @@ OPS_CALL float ops_fmod_far_f32(float a, float b) {
         a = r < 0 ? r + c : r;
     }
     return a;
+}
+
+/* The same for the lanes of a vector that need it (see trig_reduce and fmod). */
+OPS_CALL void ops_trig_far_lanes(const float *a, float *h, float *l, int32_t *quadrant) {
+    for (int i = 0; i < OPS_LANES; i++)
+        if (a[i] > 48000.0f && a[i] < __builtin_inff())
+            ops_trig_far_f32(a[i], h + i, l + i, quadrant + i);
+}
+OPS_CALL void ops_fmod_far_lanes(const float *a, const float *b, float *r) {
+    for (int i = 0; i < OPS_LANES; i++)
+        if (a[i] >= b[i] && b[i] > 0 && a[i] < __builtin_inff()) r[i] = ops_fmod_far_f32(a[i], b[i]);
 }
 
 /* ------------------------------------------------------------- float32 ---- */
@@ -95,19 +107,28 @@ OPS_INLINE ops_v_f32 ops_from_i32_v_f32(ops_v_i32 i) {
 #if defined(OPS_ROW_SCALE2_F32)
 #define OPS_SCALE2(p, n) (ops_v_f32) OPS_ROW_SCALE2_F32(p, n)
 #endif
-#define OPS_TRIG_FAR(a, r, q)                                                    \
-    for (int i = 0; i < OPS_LANES; i++)                                          \
-        if (far[i]) {                                                            \
-            float rh, rl;                                                        \
-            int32_t quarter;                                                     \
-            ops_trig_far_f32((a)[i], &rh, &rl, &quarter);                        \
-            (r)->h[i] = rh;                                                      \
-            (r)->l[i] = rl;                                                      \
-            (*(q))[i] = quarter;                                                 \
-        }
-#define OPS_FMOD_FAR(a, b, r)                                                    \
-    for (int i = 0; i < OPS_LANES; i++)                                          \
-        if (far[i]) (*(r))[i] = ops_fmod_far_f32((a)[i], (b)[i]);
+#define OPS_TRIG_FAR(a, r, q)                                          \
+    do {                                                               \
+        float in[OPS_LANES], h[OPS_LANES], l[OPS_LANES];               \
+        int32_t quarter[OPS_LANES];                                    \
+        memcpy(in, &(a), sizeof in);                                   \
+        memcpy(h, &(r)->h, sizeof h);                                  \
+        memcpy(l, &(r)->l, sizeof l);                                  \
+        memcpy(quarter, q, sizeof quarter);                            \
+        ops_trig_far_lanes(in, h, l, quarter);                         \
+        memcpy(&(r)->h, h, sizeof h);                                  \
+        memcpy(&(r)->l, l, sizeof l);                                  \
+        memcpy(q, quarter, sizeof quarter);                            \
+    } while (0)
+#define OPS_FMOD_FAR(a, b, r)                                          \
+    do {                                                               \
+        float in[OPS_LANES], by[OPS_LANES], out[OPS_LANES];            \
+        memcpy(in, &(a), sizeof in);                                   \
+        memcpy(by, &(b), sizeof by);                                   \
+        memcpy(out, r, sizeof out);                                    \
+        ops_fmod_far_lanes(in, by, out);                               \
+        memcpy(r, out, sizeof out);                                    \
+    } while (0)
 #include "opslib_math_f32.h"
 #undef OPS_F
 #undef OPS_I

@@ -112,12 +112,13 @@ OPS_INLINE OPS_F OPS_N(exp_q)(OPS_F r) {
     q = OPS_FMA(q, r, OPS_K(0x1.55549p-3f));
     return OPS_FMA(q, r, OPS_K(0x1.fffffap-2f));
 }
-/* e^x for arguments that need no range check; n and shifted come back for scale2. */
-OPS_INLINE OPS_F OPS_N(exp_core)(OPS_F x, OPS_F *n, OPS_F *shifted) {
+OPS_INLINE OPS_F OPS_N(exp_reduce)(OPS_F x, OPS_F *n, OPS_F *shifted) {
     *shifted = OPS_FMA(x, OPS_K(OPS_LOG2E), OPS_K(OPS_MAGIC));
     *n = *shifted - OPS_MAGIC;
     OPS_F r = OPS_FMA(*n, OPS_K(-OPS_LN2_HI), x);
-    r = OPS_FMA(*n, OPS_K(-OPS_LN2_LO), r);
+    return OPS_FMA(*n, OPS_K(-OPS_LN2_LO), r);
+}
+OPS_INLINE OPS_F OPS_N(exp_poly)(OPS_F r) {
     OPS_F q = OPS_FMA(OPS_N(exp_q)(r), r, OPS_K(1.0f));
     return OPS_FMA(q, r, OPS_K(1.0f));
 }
@@ -138,14 +139,14 @@ OPS_INLINE OPS_FF OPS_N(exp_pair)(OPS_F x, OPS_F *n, OPS_F *shifted) {
     return OPS_N(exp_tail)(r, OPS_FMA(*n, OPS_K(-OPS_LN2_LO), exact - r));
 }
 /* The same of an ff.  Its low part may be many ulps of r (2^-18 for x = -104), so r and
- * low are normalised again. */
+ * low are normalised again; should |r| < |low|, what is lost is below 2^-42. */
 OPS_INLINE OPS_FF OPS_N(exp_ff)(OPS_FF x, OPS_F *n, OPS_F *shifted) {
     *shifted = OPS_FMA(x.h, OPS_K(OPS_LOG2E), OPS_K(OPS_MAGIC));
     *n = *shifted - OPS_MAGIC;
     OPS_F exact = OPS_FMA(*n, OPS_K(-OPS_LN2_HI), x.h);
     OPS_F r = OPS_FMA(*n, OPS_K(-OPS_LN2_LO), exact);
     OPS_F low = OPS_FMA(*n, OPS_K(-OPS_LN2_LO), exact - r) + x.l;
-    OPS_FF t = OPS_N(two_sum)(r, low);
+    OPS_FF t = OPS_N(fast_two_sum)(r, low);
     return OPS_N(exp_tail)(t.h, t.l);
 }
 
@@ -153,8 +154,8 @@ OPS_INLINE OPS_FF OPS_N(exp_ff)(OPS_FF x, OPS_F *n, OPS_F *shifted) {
 OPS_INLINE OPS_F OPS_N(exp)(OPS_F x) {
     OPS_F n, shifted;
     x = OPS_N(pick_max)(OPS_K(-104.0f), OPS_N(pick_min)(OPS_K(89.0f), x));
-    OPS_F p = OPS_N(exp_core)(x, &n, &shifted);
-    return OPS_N(scale2)(p, n, shifted);
+    OPS_F r = OPS_N(exp_reduce)(x, &n, &shifted);
+    return OPS_N(scale2)(OPS_N(exp_poly)(r), n, shifted);
 }
 
 /* 2^x = 2^n e^(r ln2); r = x - n is exact, r ln2 an ff. */
@@ -163,7 +164,7 @@ OPS_INLINE OPS_F OPS_N(exp2_ff)(OPS_FF x) {
     OPS_F h = r * 0x1.62e43p-1f;
     OPS_F l = OPS_FMA(r, OPS_K(0x1.62e43p-1f), -h);
     l = OPS_FMA(r, OPS_K(-0x1.05c61p-29f), l);
-    OPS_FF t = OPS_N(two_sum)(h, OPS_FMA(x.l, OPS_K(0x1.62e43p-1f), l));
+    OPS_FF t = OPS_N(fast_two_sum)(h, OPS_FMA(x.l, OPS_K(0x1.62e43p-1f), l));
     OPS_F tail = OPS_FMA(OPS_N(exp_q)(t.h) * t.h, t.h, OPS_FMA(t.l, t.h, t.l));
     return OPS_N(scale2)(1.0f + (t.h + tail), n, shifted);
 }
@@ -173,14 +174,20 @@ OPS_INLINE OPS_F OPS_N(exp2)(OPS_F x) {
 }
 
 /* 2^n e^r - 1 = (2^(n-1) s + (2^(n-1) - 1/2)) 2, with s = e^r - 1 as an ff: where n is
- * small the two cancel, and s must be known beyond float. */
+ * small the two cancel, and s must be known beyond float: one degree more than exp (2^-31). */
 OPS_INLINE OPS_F OPS_N(expm1)(OPS_F x) {
     OPS_F y = OPS_N(pick_max)(OPS_K(-18.0f), OPS_N(pick_min)(OPS_K(89.0f), x));
     OPS_F shifted = OPS_FMA(y, OPS_K(OPS_LOG2E), OPS_K(OPS_MAGIC)), n = shifted - OPS_MAGIC;
     OPS_F exact = OPS_FMA(n, OPS_K(-OPS_LN2_HI), y);
     OPS_F r = OPS_FMA(n, OPS_K(-OPS_LN2_LO), exact);
     OPS_F low = OPS_FMA(n, OPS_K(-OPS_LN2_LO), exact - r);
-    OPS_F tail = OPS_FMA(OPS_N(exp_q)(r) * r, r, OPS_FMA(low, r, low));
+    OPS_F q = OPS_K(0x1.9e0de4p-13f);
+    q = OPS_FMA(q, r, OPS_K(0x1.6d43c2p-10f));
+    q = OPS_FMA(q, r, OPS_K(0x1.111306p-7f));
+    q = OPS_FMA(q, r, OPS_K(0x1.5554fp-5f));
+    q = OPS_FMA(q, r, OPS_K(0x1.555554p-3f));
+    q = OPS_FMA(q, r, OPS_K(0.5f));
+    OPS_F tail = OPS_FMA(q * r, r, OPS_FMA(low, r, low));
     OPS_F half = OPS_FLT((OPS_BITS(shifted) << 23) + 0x3f000000u); /* 2^(n-1) */
     OPS_FF a = OPS_N(fast_two_sum)(r, tail);
     OPS_F less = half - 0.5f; /* inexact from n = 25 on */
@@ -228,12 +235,13 @@ OPS_INLINE OPS_I OPS_N(log_odd)(OPS_F x) {
 }
 #define OPS_LOG_BODY(FROM)                                                          \
     OPS_I odd = OPS_N(log_odd)(x);                                                  \
-    OPS_F e, f = OPS_N(log_reduce)(x, &e), r = FROM(f, e);                          \
+    OPS_F y = x, e, lift = OPS_K(0.0f);                                             \
     if (OPS_UNLIKELY(OPS_ANY(odd))) {                                               \
-        f = OPS_N(log_reduce)(x * 0x1p23f, &e);                                     \
-        r = OPS_SEL(x < 0x1p-126f, FROM(f, e - 23.0f), r);                          \
-        r = OPS_N(log_special)(x, r);                                               \
+        y = OPS_SEL(x < 0x1p-126f, x * 0x1p23f, x);                                 \
+        lift = OPS_SEL(x < 0x1p-126f, OPS_K(23.0f), lift);                          \
     }                                                                               \
+    OPS_F f = OPS_N(log_reduce)(y, &e), r = FROM(f, e - lift);                      \
+    if (OPS_UNLIKELY(OPS_ANY(odd))) r = OPS_N(log_special)(x, r);                   \
     return r;
 OPS_INLINE OPS_F OPS_N(log_from)(OPS_F f, OPS_F e) {
     OPS_F t = OPS_FMA(e, OPS_K(OPS_LN2_LO), OPS_N(log_tail)(f));
@@ -348,22 +356,22 @@ OPS_INLINE OPS_F OPS_N(log_sigmoid)(OPS_F x) { return -OPS_N(softplus)(-x); }
 
 /* --------------------------------------------------- hyperbolic functions ---- */
 
-/* Below 0.9 an odd polynomial (2^-29.8), above 1 - 2/(e^2|x| + 1). */
+/* Below 1 an odd polynomial (2^-27.7), above 1 - 2/(e^2|x| + 1). */
 OPS_INLINE OPS_F OPS_N(tanh)(OPS_F x) {
     OPS_F n, shifted, a = OPS_N(abs)(x), z = x * x;
     OPS_F b = OPS_N(pick_min)(OPS_K(10.0f), a);
-    OPS_F e = OPS_N(exp_core)(b + b, &n, &shifted);
+    OPS_F e = OPS_N(exp_poly)(OPS_N(exp_reduce)(b + b, &n, &shifted));
     e = OPS_FLT(OPS_BITS(e) + (OPS_BITS(shifted) << 23)); /* times 2^n, no over- or underflow */
     OPS_F large = 1.0f - 2.0f / (e + 1.0f);
-    OPS_F p = OPS_K(-0x1.ddd8c4p-12f);
-    p = OPS_FMA(p, z, OPS_K(0x1.529d64p-9f));
-    p = OPS_FMA(p, z, OPS_K(-0x1.0ed7aap-7f));
-    p = OPS_FMA(p, z, OPS_K(0x1.62f1cap-6f));
-    p = OPS_FMA(p, z, OPS_K(-0x1.b9ca4ep-5f));
-    p = OPS_FMA(p, z, OPS_K(0x1.110f38p-3f));
-    p = OPS_FMA(p, z, OPS_K(-0x1.55554ep-2f));
+    OPS_F p = OPS_K(-0x1.7806d8p-12f);
+    p = OPS_FMA(p, z, OPS_K(0x1.2db79ep-9f));
+    p = OPS_FMA(p, z, OPS_K(-0x1.04675p-7f));
+    p = OPS_FMA(p, z, OPS_K(0x1.600bd6p-6f));
+    p = OPS_FMA(p, z, OPS_K(-0x1.b96288p-5f));
+    p = OPS_FMA(p, z, OPS_K(0x1.110be6p-3f));
+    p = OPS_FMA(p, z, OPS_K(-0x1.55553cp-2f));
     OPS_F small = OPS_FMA(p * z, x, x);
-    return OPS_SEL(a >= 0.9f, OPS_N(copysign)(large, x), small); /* nan: small */
+    return OPS_SEL(a >= 1.0f, OPS_N(copysign)(large, x), small); /* nan: small */
 }
 /* e^x/2 = (h + l) 2^(n-1) and e^-x/2 from its reciprocal; sinh below 1 by an odd
  * polynomial (2^-31.4). */
@@ -458,36 +466,38 @@ OPS_INLINE OPS_F OPS_N(atanh)(OPS_F x) {
 
 /* ------------------------------------------------------- erf, erfc, gelu ---- */
 
-/* |x| < 0.9: x + x P(x^2) (2^-26.3).  Above: 1 - e^-Q(|x|) with Q = -log erfc, degree 8
- * (2^-28); e^-Q <= 0.2 there, so its rounding hardly shows.  erf(4) rounds to 1. */
+/* |x| < 1: x + x P(x^2) (2^-29.3).  Above: 1 - e^-Q(|x|) with Q = -log erfc, degree 8
+ * (2^-28.7), its last step an ff; e^-Q <= 0.16 there, so the rest hardly shows.  erf(4)
+ * rounds to 1. */
 OPS_INLINE OPS_F OPS_N(erf)(OPS_F x) {
     OPS_F n, shifted, a = OPS_N(abs)(x), z = x * x;
     OPS_F b = OPS_N(pick_min)(OPS_K(4.0f), a);
-    OPS_F q = OPS_K(0x1.ac57cap-20f);
-    q = OPS_FMA(q, b, OPS_K(-0x1.7b5e78p-15f));
-    q = OPS_FMA(q, b, OPS_K(0x1.35259cp-11f));
-    q = OPS_FMA(q, b, OPS_K(-0x1.35b004p-8f));
-    q = OPS_FMA(q, b, OPS_K(0x1.af43b4p-6f));
-    q = OPS_FMA(q, b, OPS_K(-0x1.c2295p-4f));
-    q = OPS_FMA(q, b, OPS_K(-0x1.4397eap-1f));
-    q = OPS_FMA(q, b, OPS_K(-0x1.214f72p0f));
-    q = OPS_FMA(q, b, OPS_K(0x1.3154dep-12f));
-    OPS_F e = OPS_N(exp_core)(q, &n, &shifted);
+    OPS_F q = OPS_K(0x1.ada56cp-20f);
+    q = OPS_FMA(q, b, OPS_K(-0x1.7c208cp-15f));
+    q = OPS_FMA(q, b, OPS_K(0x1.35852ap-11f));
+    q = OPS_FMA(q, b, OPS_K(-0x1.35e3d2p-8f));
+    q = OPS_FMA(q, b, OPS_K(0x1.af655ep-6f));
+    q = OPS_FMA(q, b, OPS_K(-0x1.c236a8p-4f));
+    q = OPS_FMA(q, b, OPS_K(-0x1.43965ap-1f));
+    q = OPS_FMA(q, b, OPS_K(-0x1.214fd6p0f));
+    OPS_F c = OPS_K(0x1.329572p-12f), qh = OPS_FMA(q, b, c), ql = OPS_FMA(q, b, c - qh);
+    OPS_F r = OPS_N(exp_reduce)(qh, &n, &shifted) + ql;
+    OPS_F e = OPS_N(exp_poly)(r);
     OPS_F large = 1.0f - OPS_FLT(OPS_BITS(e) + (OPS_BITS(shifted) << 23));
-    OPS_F p = OPS_K(0x1.271f2ep-14f);
-    p = OPS_FMA(p, z, OPS_K(-0x1.9c2da8p-11f));
-    p = OPS_FMA(p, z, OPS_K(0x1.5374bp-8f));
-    p = OPS_FMA(p, z, OPS_K(-0x1.b7f2dcp-6f));
-    p = OPS_FMA(p, z, OPS_K(0x1.ce2d18p-4f));
+    OPS_F p = OPS_K(0x1.4c5cb4p-14f);
+    p = OPS_FMA(p, z, OPS_K(-0x1.a5197ap-11f));
+    p = OPS_FMA(p, z, OPS_K(0x1.542fecp-8f));
+    p = OPS_FMA(p, z, OPS_K(-0x1.b7fec4p-6f));
+    p = OPS_FMA(p, z, OPS_K(0x1.ce2d52p-4f));
     p = OPS_FMA(p, z, OPS_K(-0x1.81274p-2f));
     p = OPS_FMA(p, z, OPS_K(0x1.06eba8p-3f));
     OPS_F small = OPS_FMA(p, x, x);
-    return OPS_SEL(a >= 0.9f, OPS_N(copysign)(large, x), small); /* nan: small */
+    return OPS_SEL(a >= 1.0f, OPS_N(copysign)(large, x), small); /* nan: small */
 }
 /* g(w) = e^(a^2/2) erfc(a/sqrt 2) (1 + 0.8 a), w = 2/(1 + 0.8 a) - 1, for a in [0, 14.3]:
  * the substitution straightens the curve (g stays in [0.63, 1]) and one polynomial of
- * degree 13 reaches 2^-28.3.  The last addition keeps its rounding error. */
-OPS_INLINE OPS_FF OPS_N(tail_g)(OPS_F w) {
+ * degree 13 reaches 2^-28.3.  The last two steps keep their rounding errors. */
+OPS_INLINE OPS_FF OPS_N(tail_g)(OPS_F w, OPS_F wl) {
     OPS_F g = OPS_K(-0x1.44fe38p-13f);
     g = OPS_FMA(g, w, OPS_K(0x1.264a74p-11f));
     g = OPS_FMA(g, w, OPS_K(-0x1.0e1094p-11f));
@@ -500,52 +510,45 @@ OPS_INLINE OPS_FF OPS_N(tail_g)(OPS_F w) {
     g = OPS_FMA(g, w, OPS_K(0x1.78082cp-6f));
     g = OPS_FMA(g, w, OPS_K(0x1.ad51ap-7f));
     g = OPS_FMA(g, w, OPS_K(-0x1.07a262p-3f));
-    g = OPS_FMA(g, w, OPS_K(0x1.747c34p-3f));
-    OPS_F c = OPS_K(0x1.d898dep-1f), h = OPS_FMA(g, w, c);
-    return (OPS_FF){h, OPS_FMA(g, w, c - h)};
+    OPS_F c1 = OPS_K(0x1.747c34p-3f), q = OPS_FMA(g, w, c1), ql = OPS_FMA(g, w, c1 - q);
+    OPS_F c0 = OPS_K(0x1.d898dep-1f), h = OPS_FMA(q, w, c0), l = OPS_FMA(q, w, c0 - h);
+    return (OPS_FF){h, l + OPS_FMA(ql, w, q * wl)};
 }
-/* erfc(a/sqrt 2) / factor, given -a^2/2 and 1 + 0.8 a as ff: (h + l) 2^n. */
-OPS_INLINE OPS_FF OPS_N(tail_ff)(OPS_F factor, OPS_FF power, OPS_FF d, OPS_F *n, OPS_F *shifted) {
+/* 1 + k b as an ff, k in two floats: 1 - h is exact, as 1 is a multiple of h's last bit. */
+OPS_INLINE OPS_FF OPS_N(one_plus)(OPS_F b, OPS_F k, OPS_F kl) {
+    OPS_F h = OPS_FMA(b, k, OPS_K(1.0f));
+    return (OPS_FF){h, OPS_FMA(b, kl, OPS_FMA(b, k, 1.0f - h))};
+}
+/* factor erfc(a/sqrt 2), given -a^2/2 and d = 1 + 0.8 a as ff: the result times 2^n.  The
+ * factors e^(-a^2/2), 1/d and g are ff, and their product is rounded once. */
+OPS_INLINE OPS_F OPS_N(tail)(OPS_F factor, OPS_FF power, OPS_FF d, OPS_F *n, OPS_F *shifted) {
     OPS_FF e = OPS_N(exp_ff)(power, n, shifted);
     OPS_F r = 1.0f / d.h;
-    OPS_F rl = r * (OPS_FMA(-r, d.h, OPS_K(1.0f)) - r * d.l);
-    OPS_FF g = OPS_N(tail_g)(OPS_FMA(r, OPS_K(2.0f), OPS_K(-1.0f)));
+    OPS_F rl = r * OPS_FMA(-r, d.l, OPS_FMA(-r, d.h, OPS_K(1.0f)));
+    OPS_FF g = OPS_N(tail_g)(OPS_FMA(r, OPS_K(2.0f), OPS_K(-1.0f)), rl + rl);
     OPS_FF u = OPS_N(two_prod)(factor, e.h);
     u.l = OPS_FMA(factor, e.l, u.l);
     OPS_FF v = OPS_N(two_prod)(u.h, r);
     v.l += OPS_FMA(u.h, rl, u.l * r);
-    OPS_FF y = OPS_N(two_prod)(v.h, g.h);
-    y.l += OPS_FMA(v.h, g.l, v.l * g.h);
-    return y;
+    return OPS_FMA(v.h, g.h, OPS_FMA(v.h, g.l, v.l * g.h));
 }
 OPS_INLINE OPS_F OPS_N(erfc)(OPS_F x) {
     OPS_F n, shifted, b = OPS_N(pick_min)(OPS_K(10.3f), OPS_N(abs)(x));
     OPS_FF s = OPS_N(two_prod)(b, -b);
-    OPS_F k = OPS_FMA(b, OPS_K(OPS_ERFC_K_HI), OPS_K(0.0f));
-    OPS_FF d = OPS_N(two_sum)(OPS_K(1.0f), k);
-    d.l += OPS_FMA(b, OPS_K(OPS_ERFC_K_HI), -k) + b * OPS_ERFC_K_LO;
-    OPS_FF t = OPS_N(tail_ff)(OPS_K(1.0f), s, d, &n, &shifted);
-    OPS_F right = OPS_N(scale2)(t.h + t.l, n, shifted);
-    OPS_FF y = OPS_N(two_sum)(OPS_K(2.0f), -OPS_N(scale2)(t.h, n, shifted));
-    OPS_F left = y.h + (y.l - OPS_N(scale2)(t.l, n, shifted));
-    return OPS_SEL(x < 0.0f, left, right);
+    OPS_FF d = OPS_N(one_plus)(b, OPS_K(OPS_ERFC_K_HI), OPS_K(OPS_ERFC_K_LO));
+    OPS_F t = OPS_N(tail)(OPS_K(1.0f), s, d, &n, &shifted);
+    t = OPS_N(scale2)(t, n, shifted);
+    return OPS_SEL(x < 0.0f, 2.0f - t, t);
 }
 /* x Phi(x).  With T = erfc(|x|/sqrt 2)/2: -|x| T on the left, |x| - |x| T on the right.
  * gelu(-inf) = -inf * 0 = nan, as the formula and PyTorch have it. */
 OPS_INLINE OPS_F OPS_N(gelu)(OPS_F x) {
-    OPS_F n, shifted, a = OPS_N(abs)(x), b = OPS_N(pick_min)(OPS_K(15.0f), a);
+    OPS_F n, shifted, b = OPS_N(pick_min)(OPS_K(15.0f), OPS_N(abs)(x));
     OPS_FF s = OPS_N(two_prod)(b, -0.5f * b);
-    OPS_F k = b * 0.8f;
-    OPS_FF d = OPS_N(two_sum)(OPS_K(1.0f), k);
-    /* 0.8 = 0.8f - 1.19e-8 */
-    d.l += OPS_FMA(b, OPS_K(0.8f), -k) + b * -0x1.99999ap-27f;
-    OPS_FF t = OPS_N(tail_ff)(b, s, d, &n, &shifted);
-    n = n - 1.0f;
-    shifted = shifted - 1.0f;
-    OPS_F left = -OPS_N(scale2)(t.h + t.l, n, shifted);
-    OPS_FF y = OPS_N(two_sum)(x, -OPS_N(scale2)(t.h, n, shifted));
-    OPS_F right = OPS_SEL(x > 0x1p10f, x, y.h + (y.l - OPS_N(scale2)(t.l, n, shifted)));
-    OPS_F r = OPS_SEL((OPS_I)OPS_BITS(x) < 0, left, right);
+    OPS_FF d = OPS_N(one_plus)(b, OPS_K(0.8f), OPS_K(-0x1.99999ap-27f)); /* 0.8 */
+    OPS_F t = OPS_N(tail)(b, s, d, &n, &shifted);
+    t = OPS_N(scale2)(t, n - 1.0f, shifted - 1.0f);
+    OPS_F r = OPS_SEL((OPS_I)OPS_BITS(x) < 0, OPS_K(-0.0f), x) - t;
     return OPS_SEL(x == OPS_K(-__builtin_inff()), OPS_K(__builtin_nanf("")), r);
 }
 
@@ -600,6 +603,13 @@ OPS_INLINE OPS_F OPS_N(cos)(OPS_F x) {
     OPS_F y = OPS_SEL((OPS_I)((q & 1u) != 0u), OPS_N(sin_poly)(r), OPS_N(cos_poly)(r));
     return OPS_FLT(OPS_BITS(y) ^ (((q + 1u) & 2u) << 30));
 }
+/* c h^3 + p h^5 + low, with h^3 as an ff: the part of an odd function after h, where that
+ * part is as large as h/4 and single roundings would show. */
+OPS_INLINE OPS_F OPS_N(odd_rest)(OPS_F h, OPS_F c, OPS_F p, OPS_F low) {
+    OPS_F z = h * h, w = h * z;
+    OPS_F wl = OPS_FMA(h, OPS_FMA(h, h, -z), OPS_FMA(h, z, -w));
+    return OPS_FMA(w, c, OPS_FMA(w * z, p, OPS_FMA(wl, c, low)));
+}
 /* tan = r + r^3 T(r^2) (2^-33.7) as an ff; -1/tan in odd quadrants. */
 OPS_INLINE OPS_F OPS_N(tan)(OPS_F x) {
     OPS_FF r;
@@ -612,10 +622,9 @@ OPS_INLINE OPS_F OPS_N(tan)(OPS_F x) {
     p = OPS_FMA(p, z, OPS_K(0x1.654b6cp-6f));
     p = OPS_FMA(p, z, OPS_K(0x1.ba2aeep-5f));
     p = OPS_FMA(p, z, OPS_K(0x1.1110d6p-3f));
-    p = OPS_FMA(p, z, OPS_K(0x1.555556p-2f));
     /* d tan = (1 + tan^2) dr, and 1 + z + z^2 is near enough */
     OPS_F low = OPS_FMA(OPS_FMA(z, z, z), r.l, r.l);
-    OPS_FF t = OPS_N(fast_two_sum)(r.h, OPS_FMA(p * z, r.h, low));
+    OPS_FF t = OPS_N(fast_two_sum)(r.h, OPS_N(odd_rest)(r.h, OPS_K(0x1.555556p-2f), p, low));
     OPS_F c = -1.0f / t.h;
     OPS_F rest = OPS_FMA(c, t.h, OPS_K(1.0f)) + c * t.l;
     OPS_F odd = OPS_FMA(c, rest, c);
@@ -684,9 +693,8 @@ OPS_INLINE OPS_F OPS_N(atan_core)(OPS_F small, OPS_F large, OPS_I swapped, OPS_I
     p = OPS_FMA(p, z, OPS_K(0x1.c0946cp-4f));
     p = OPS_FMA(p, z, OPS_K(-0x1.24211ap-3f));
     p = OPS_FMA(p, z, OPS_K(0x1.9991ecp-3f));
-    p = OPS_FMA(p, z, OPS_K(-0x1.55553ep-2f));
     /* d atan = dt/(1 + t^2), near enough 1 - t^2/2 for the last bit */
-    OPS_F low = OPS_FMA(p * z, q, OPS_FMA(ql * -0.5f, z, ql));
+    OPS_F low = OPS_N(odd_rest)(q, OPS_K(-0x1.55553ep-2f), p, OPS_FMA(ql * -0.5f, z, ql));
     OPS_F base = OPS_SEL(swapped, OPS_K(OPS_PIO2_HI),
                          OPS_SEL(negative, OPS_K(2.0f * OPS_PIO2_HI), OPS_K(0.0f)));
     OPS_F base_low = OPS_SEL(swapped, OPS_K(OPS_PIO2_LO),

@@ -1,7 +1,8 @@
 /* opslib_simd.h -- portable SIMD for generated kernels.
  *
  * Needs gcc >= 12 or clang >= 14, C11.  Compile with
- *     -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math     (never -ffast-math)
+ *     -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi
+ * and never -ffast-math.
  *
  * One vector length for a whole kernel: OPS_LANES elements, whatever their type.  A
  * vector of float fills one register; of double or int64_t two, of int16_t half of
@@ -47,11 +48,10 @@
 #include "targets/generic.h"
 #endif
 
-/* Everything here is inlined, so how vectors would be passed does not matter; gcc says
- * so at the point of expansion, which is why this is not popped at the end. */
-#if defined(__GNUC__) && !defined(__clang__)
+/* Everything here is inlined, so how vectors would be passed does not matter.  Compilers
+ * remark on it where a function is expanded, so this is not popped at the end; gcc prints
+ * one of its remarks as a note, which only the flag -Wno-psabi silences. */
 #pragma GCC diagnostic ignored "-Wpsabi"
-#endif
 
 #define OPS_LANES (OPS_VECTOR_BYTES / 4)
 #define OPS_INLINE static inline __attribute__((always_inline, unused))
@@ -90,13 +90,8 @@ typedef struct { uint16_t bits; } ops_bf16;
 #define OPS_UNSIGNED_TYPES(X) X(u64, u64, i64) X(u32, u32, i32) X(u16, u16, i16) X(u8, u8, i8)
 #define OPS_ALL_TYPES(X) OPS_FLOAT_TYPES(X) OPS_INT_TYPES(X)
 
-/* aligned: no stricter than a register.  The natural 128 bytes of a two-register type
- * would make gcc remark on the ABI of every function that takes one. */
-#define OPS_ALIGN(bytes) ((bytes) < OPS_VECTOR_BYTES ? (bytes) : OPS_VECTOR_BYTES)
-#define OPS_X(D, U, M)                                                         \
-    typedef ops_##D ops_v_##D                                                  \
-        __attribute__((vector_size(sizeof(ops_##D) * OPS_LANES),               \
-                       aligned(OPS_ALIGN(sizeof(ops_##D) * OPS_LANES))));
+#define OPS_X(D, U, M) \
+    typedef ops_##D ops_v_##D __attribute__((vector_size(sizeof(ops_##D) * OPS_LANES)));
 OPS_ALL_TYPES(OPS_X)
 #undef OPS_X
 #define OPS_X(D, U, M) typedef ops_v_##M ops_m_##D;

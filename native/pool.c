@@ -163,16 +163,10 @@ static int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* The first count % pieces pieces are one longer; no product that could overflow. */
-static int64_t piece_begin(int64_t count, int32_t pieces, int32_t piece) {
-    int64_t size = count / pieces, longer = count % pieces;
-    return size * piece + (piece < longer ? piece : longer);
-}
-
 static void run_piece(const job *j, int32_t piece, int32_t worker) {
     if (!j->dynamic) {
-        j->body(j->state, piece_begin(j->count, j->pieces, piece),
-                piece_begin(j->count, j->pieces, piece + 1), worker);
+        j->body(j->state, ops_piece_begin(j->count, j->pieces, piece),
+                ops_piece_begin(j->count, j->pieces, piece + 1), worker);
         return;
     }
     int64_t chunks = (j->count - 1) / j->grain + 1;
@@ -302,8 +296,8 @@ static void run_here(const job *j, int32_t worker) {
         }
     else
         for (int32_t p = 0; p < j->pieces; p++)
-            j->body(j->state, piece_begin(j->count, j->pieces, p),
-                    piece_begin(j->count, j->pieces, p + 1), worker);
+            j->body(j->state, ops_piece_begin(j->count, j->pieces, p),
+                    ops_piece_begin(j->count, j->pieces, p + 1), worker);
     current_worker = before;
 }
 
@@ -350,9 +344,9 @@ static void start(ops_context *ctx, ops_body body, void *state, int64_t count,
         return;
     if (grain < 1)
         grain = 1;
-    /* static: at least `grain` each, so round down; dynamic: one per chunk at most */
-    int64_t most = dynamic ? (count - 1) / grain + 1 : count / grain;
-    int32_t pieces = most < 1 ? 1 : most < ctx->threads ? (int32_t)most : ctx->threads;
+    /* Dynamic: no more takers than there are chunks. */
+    int32_t pieces = dynamic ? ops_pieces((count - 1) / grain + 1, 1, ctx->threads)
+                             : ops_pieces(count, grain, ctx->threads);
     job j = {body, state, count, grain, pieces, dynamic};
     int32_t worker = current_worker;
     if (worker >= 0 || pieces == 1) {

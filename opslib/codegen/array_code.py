@@ -75,7 +75,7 @@ def subscript(receiver: Code, items: list[Code | str]) -> Code:
     return Code((*parts, "]"), ATOM, receiver.view and slices)
 
 
-def infix(operator: str, left: Code, right: Code, level: int) -> Code:
+def infix(operator: str, level: int, left: Code, right: Code) -> Code:
     """``left operator right``; left-associative, comparisons not at all."""
     floor = level + 1 if level == COMPARE else level
     parts = (*grouped(left, floor), f" {operator} ", *grouped(right, level + 1))

@@ -152,7 +152,7 @@ NUMPY = Dialect(
 JAX = Dialect(
     name="jax",
     module="jnp",
-    imports="import jax.numpy as jnp\nfrom jax import lax",
+    imports="import jax.numpy as jnp",
     helpers="opslib.backends.jax.helpers",
     functions={
         k: f"jnp.{v}" for k, v in _MODULE.items() if k not in ("fmod", "atan2")

@@ -75,33 +75,30 @@ def bind(printer: Printer, axis: Axis) -> Value | None:
         printer.dense[axis.name] = (axis.start, axis.stop)
         printer.extents[axis.name] = printer.integer(length)
         printer.index[axis.name] = Value(
-            call(f"{module}.arange", *args, *_int64(printer)), (axis.name,)
+            call(f"{module}.arange", *args), (axis.name,)
         )
         return None
     low, high = printer.emit(axis.start), printer.emit(axis.stop)
     if axis.bound is not None:
         bound = printer.integer(axis.bound)
+    elif not printer.dialect.mutable:
+        raise NotImplementedError("a range that depends on data and has no bound")
     else:
         (a, b), _ = printer.together([low, high])
-        span = infix("-", b, a, 6)
+        span = infix("-", 6, b, a)
         most = call(f"{module}.max", span, "initial=0")
         bound = name(next(printer.fresh))
         printer.line(f"{bound} = int({most})")
-    steps = Value(call(f"{module}.arange", bound, *_int64(printer)), (axis.name,))
+    steps = Value(call(f"{module}.arange", bound), (axis.name,))
     printer.extents[axis.name] = bound
     if isinstance(axis.start, Const) and axis.start.value == 0:
         position = steps
     else:
         (a, b), axes = printer.together([low, steps])
-        position = Value(infix("+", a, b, 6), axes)
+        position = Value(infix("+", 6, a, b), axes)
     printer.index[axis.name] = position
     (a, b), axes = printer.together([position, high])
-    return Value(infix("<", a, b, COMPARE), axes)
-
-
-def _int64(printer: Printer) -> list[str]:
-    # NumPy counts in int64 by itself; jax only where 64-bit mode is on, as it is here.
-    return []
+    return Value(infix("<", COMPARE, a, b), axes)
 
 
 def permuted(printer: Printer, value: Value, axes: Sequence[str]) -> Value:
@@ -131,7 +128,7 @@ def _mask_again(printer: Printer, axis: Axis) -> Value | None:
         return None
     high = printer.emit(axis.stop)
     (a, b), axes = printer.together([printer.index[axis.name], high])
-    return Value(infix("<", a, b, COMPARE), axes)
+    return Value(infix("<", COMPARE, a, b), axes)
 
 
 def _fold(printer: Printer, node: Fold, masks: list[Value]) -> Value:
@@ -167,7 +164,7 @@ def _masked(
     mask = masks[0]
     for other in masks[1:]:
         (a, b), axes = printer.together([mask, other])
-        mask = Value(infix("&", a, b, 4), axes)
+        mask = Value(infix("&", 4, a, b), axes)
     other_value = printer.emit(absent)
     (m, v, o), axes = printer.together([mask, value, other_value])
     return Value(call(f"{printer.module}.where", m, v, o), axes)
@@ -201,7 +198,7 @@ def _reduction(
     kept = None
     if len(names) < len(value.axes):
         shape = tuple(None if a in names else a for a in value.axes)
-        kept = Kept(function, tuple(args), shape)
+        kept = Kept(call(function, *args, "keepdims=True"), shape)
     return Value(call(function, *args), axes, kept=kept)
 
 
@@ -234,7 +231,7 @@ def _contraction(printer: Printer, node: Fold, names: list[str]) -> Value | None
         for k, group in enumerate(groups):
             if set(value.axes) <= set(group.axes) or set(group.axes) <= set(value.axes):
                 (a, b), axes = printer.together([group, value])
-                groups[k] = Value(infix("*", a, b, 7), axes)
+                groups[k] = Value(infix("*", 7, a, b), axes)
                 break
         else:
             groups.append(value)
@@ -427,7 +424,7 @@ def order(printer: Printer, node: Order) -> Value:
     result = _at(printer, table, node.axis, node.at)
     if node.output == 1 and integers.polynomial(node.axis.start) != {}:
         start = printer.integer(node.axis.start)
-        result = Value(infix("+", result.code, start, 6), result.axes)
+        result = Value(infix("+", 6, result.code, start), result.axes)
     return result
 
 
@@ -449,18 +446,19 @@ def _at(printer: Printer, table: Value, axis: Axis, at: Expr) -> Value:
     position = printer.emit(at)
     start = printer.integer(axis.start)
     if start.text != "0":
-        position = Value(infix("-", position.code, start, 6), position.axes)
+        position = Value(infix("-", 6, position.code, start), position.axes)
     rest = [a for a in table.axes if a != axis.name]
     if not set(rest) & set(position.axes):
         code = call(printer.helper("clipped"), table.code, position.code, *_axis(k))
         before, after = table.axes[:k], table.axes[k + 1 :]
         return Value(code, (*before, *position.axes, *after))
-    axes = union([Value(name(""), tuple(rest)), position], printer.order)
-    moved = permuted(printer, table, [*sorted(rest, key=printer.order.get), axis.name])  # type: ignore[arg-type]
-    points = [
-        printer.align(printer.index[a], axes) for a in moved.axes[:-1]
-    ] + [printer.align(position, axes)]
-    return Value(call(printer.helper("clipped"), moved.code, *points), axes)
+    every = union([Value(name(""), tuple(rest)), position], printer.order)
+    moved = permuted(printer, table, [*rest, axis.name])
+    steps = [
+        Value(call(f"{printer.module}.arange", printer.extents[a]), (a,)) for a in rest
+    ]
+    points = [printer.align(p, every) for p in (*steps, position)]
+    return Value(call(printer.helper("clipped"), moved.code, *points), every)
 
 
 def _axis(k: int) -> list[str]:

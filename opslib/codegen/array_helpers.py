@@ -169,16 +169,16 @@ def scatter(
     combine: str | Callable[..., State] | None = None,
 ) -> Array:
     """Stores `value`, or combines it into `target`, at points where `mask` is true."""
-    everywhere = np.broadcast_arrays(*indices, value)
+    everywhere: list[Any] = list(np.broadcast_arrays(*indices, value))
     if mask is not None:
         mask = np.broadcast_to(mask, value.shape)
         everywhere = [a[mask] for a in everywhere]
     *points, given = (a.reshape(-1) for a in everywhere)
     where = tuple(points)
-    if combine is None:
+    if combine is None or combine == "set":
         target[where] = given
     elif isinstance(combine, str):
-        functions = {"add": np.add, "multiply": np.multiply}
+        functions: dict[str, Any] = {"add": np.add, "multiply": np.multiply}
         functions |= {"max": np.maximum, "min": np.minimum}
         functions[combine].at(target, where, given)
     else:
@@ -243,9 +243,9 @@ def scan(
 def argsort(x: Array, axis: int = -1, descending: bool = False) -> Array:
     """Stable order; nan last when ascending and first when descending."""
     if not descending:
-        return np.argsort(x, axis=axis, stable=True)
+        return np.argsort(x, axis=axis, kind="stable")
     # Sorting the reversed row and reversing the result keeps equal values in order.
-    backwards = np.argsort(np.flip(x, axis), axis=axis, stable=True)
+    backwards = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
     return x.shape[axis] - 1 - np.flip(backwards, axis)
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opslib.codegen import array_integers as integers
-from opslib.codegen.array_code import Code, call, method, name, number, subscript
+from opslib.codegen.array_code import Code, call, method, name, subscript
 from opslib.codegen.array_integers import Polynomial
 from opslib.codegen.array_value import Value, union
-from opslib.ir.expr import ONE, Expr, Fold, Index, Order, Read, Scan, Select, walk
+from opslib.ir.expr import Cast, Expr, Fold, Order, Read, Scan, Select, walk
 from opslib.ir.ranges import within
 
 if TYPE_CHECKING:
@@ -76,8 +76,6 @@ def classify(printer: Printer, index: Expr, extent: Expr, *, write: bool = False
 
 def _position(printer: Printer, index: Expr) -> Value:
     # Any integer type indexes; widening it first would only be noise.
-    from opslib.ir.expr import Cast
-
     while isinstance(index, Cast) and index.value.dtype.is_integer:
         index = index.value
     return printer.emit(index)
@@ -233,7 +231,7 @@ def _sliced(code: Code, items: list[Item]) -> tuple[Code, list[Item]]:
                 texts.append(at.text)
             case _:
                 texts.append(":")
-    left = [i for i in items if not isinstance(i, Point)]
+    left: list[Item] = [i for i in items if not isinstance(i, Point)]
     code = _bracketed(code, texts)
     flips = ["::-1" if isinstance(i, Slice) and i.backwards else ":" for i in left]
     return _bracketed(code, flips), left
@@ -242,11 +240,12 @@ def _sliced(code: Code, items: list[Item]) -> tuple[Code, list[Item]]:
 def _bracketed(code: Code, texts: list[str]) -> Code:
     if all(t == ":" for t in texts):
         return code
+    rank = len(texts)
     while texts[-1] == ":":
         texts = texts[:-1]
-    lead = 0
-    while texts[lead] == ":":
-        lead += 1
+    lead = next(k for k, t in enumerate(texts) if t != ":")
+    if lead and len(texts) == rank:
+        texts = ["...", *texts[lead:]]
     return method(code, f"[{', '.join(texts)}]", view=True)
 
 
@@ -303,5 +302,3 @@ def _pointwise(
     after = tuple(a for i in items[last + 1 :] for a in _axes(i))
     return Value(code, before + axes + after)
 
-
-_ = (Index, ONE, number)

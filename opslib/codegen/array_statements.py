@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from opslib.codegen import array_folds, array_reads
 from opslib.codegen.array_code import Code, call, infix, method, name
-from opslib.codegen.array_reads import Gather, Merged, Point, Slice
+from opslib.codegen.array_reads import Merged, Point, Slice
 from opslib.codegen.array_value import Value, shape_code, union
-from opslib.ir.expr import Axis, Check, Define, Index
+from opslib.ir.expr import Axis, Check, Define, Tensor
 from opslib.ir.monoid import Monoid
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _SCATTERS = {
     "prod": ("np.multiply.at", "multiply"),
     "max": ("np.maximum.at", "max"),
     "min": ("np.minimum.at", "min"),
+    "last": ("", "set"),
 }
 
 
@@ -60,7 +61,7 @@ def _check(printer: Printer, check: Check) -> None:
     condition = printer.emit(check.condition)
     for mask in masks:
         (c, m), axes = printer.together([condition, mask])
-        condition = Value(infix("|", c, Code(("~(", m, ")")), 2), axes)
+        condition = Value(infix("|", 2, c, Code(("~(", m, ")"))), axes)
     args: list[Code | str] = [condition.code, repr(f"{printer.program.name}: {check.message}")]
     if check.operand:
         args.append(f"operand={check.operand!r}")
@@ -76,10 +77,10 @@ def _check(printer: Printer, check: Check) -> None:
 
 def define(printer: Printer, define: Define) -> None:
     """Prints one definition."""
-    started = any(
-        d.name == define.name
-        for d in printer.program.defines[: printer.program.defines.index(define)]
-    )
+    defines = printer.program.defines
+    here = next(k for k, d in enumerate(defines) if d is define)
+    started = any(d.name == define.name for d in defines[:here])
+    continued = any(d.name == define.name for d in defines[here + 1 :])
     if define.recurrent is not None:
         _recurrent(printer, define, started)
         return
@@ -97,7 +98,7 @@ def define(printer: Printer, define: Define) -> None:
         and all(isinstance(i, Merged) or (isinstance(i, Slice) and i.full and not i.backwards) for i in items)
     )
     if whole:
-        _whole(printer, define, items, target)
+        _whole(printer, define, items, target, continued)
         return
     if not started:
         _allocate(printer, define)
@@ -111,11 +112,18 @@ def _typed(printer: Printer, define: Define) -> Value:
 
 
 def _whole(
-    printer: Printer, define: Define, items: list[array_reads.Item], target: str
+    printer: Printer,
+    define: Define,
+    items: list[array_reads.Item],
+    target: str,
+    continued: bool,
 ) -> None:
     value = _typed(printer, define)
     axes = tuple(a for i in items for a in array_reads._axes(i))
     code = printer.full(value, axes)
+    if continued and printer.dialect.mutable and (code.view or "broadcast_to" in code.text):
+        # What follows writes into it: neither an input nor a broadcast may be meant.
+        code = call(f"{printer.module}.array", code)
     if any(isinstance(i, Merged) for i in items):
         tensor = printer.program.tensor(define.name)
         extents = ", ".join(e.text for e in printer.shape_of(tensor))
@@ -183,11 +191,11 @@ def _points(
     target = printer.names[define.name]
     combine = define.combine
     full = printer.full(value, everything)
-    if masks or combine is None or combine.name not in _SCATTERS or not printer.dialect.mutable:
+    if masks or combine is None or not _SCATTERS.get(combine.name, ("",))[0] or not printer.dialect.mutable:
         mask: Code | str = "None"
         for k, m in enumerate(masks):
             here = printer.align(m, everything)
-            mask = here if k == 0 else infix("&", mask, here, 4)  # type: ignore[arg-type]
+            mask = here if k == 0 else infix("&", 4, mask, here)  # type: ignore[arg-type]
         how: list[Code | str] = [name(target), shape_code(codes), full, mask]
         if combine is not None:
             how.append(_combination(printer, combine))
@@ -249,7 +257,7 @@ def module(printer: Printer) -> str:
     program, names = printer.program, printer.names
     body = printer.lines or ["    pass"]
     opening = []
-    for size in printer.used_sizes:
+    for size in printer.used_sizes():
         source = printer.size_source(size)
         if source is not None:
             opening.append(f"    {names[size]} = {source}")
@@ -259,10 +267,12 @@ def module(printer: Printer) -> str:
                 text = names[tensor.name]
                 opening.append(f"    {text} = {text}.astype({printer.module}.float64)")
     tensors = [names[t.name] for t in program.inputs]
-    keywords = [names[s] for s in printer.used_scalars]
+    keywords = [names[s] for s in printer.used_scalars()]
     keywords += [names[s] for s in printer.keyword_sizes()]
     parameters = ", ".join(tensors + (["*", *keywords] if keywords else []))
     lines = [printer.dialect.imports]
+    if any("lax." in line for line in body):
+        lines.append("from jax import lax")
     if any("bfloat16" in line for line in body) and printer.dialect.mutable:
         lines.append("from ml_dtypes import bfloat16")
     if printer.helpers:
@@ -274,18 +284,13 @@ def module(printer: Printer) -> str:
 
 
 def _signature(printer: Printer) -> str:
-    def shown(tensors: tuple[object, ...]) -> str:
+    def shown(tensors: tuple[Tensor, ...]) -> str:
         return ", ".join(
-            f"{t.name}: {t.dtype}[{', '.join(e.text for e in printer.shape_of(t))}]"  # type: ignore[attr-defined]
+            f"{t.name}: {t.dtype}[{', '.join(e.text for e in printer.shape_of(t))}]"
             for t in tensors
         )
 
-    used = dict(printer.used_sizes), dict(printer.used_scalars)
     _enter(printer, ())
     text = f"{shown(printer.program.inputs)} -> {shown(printer.program.outputs)}."
-    # What only the signature mentions is no parameter.
-    printer.used_sizes, printer.used_scalars = used
     return text.replace("\\", "")
 
-
-_ = (Gather, Index)

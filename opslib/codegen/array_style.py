@@ -15,7 +15,8 @@ from __future__ import annotations
 import itertools
 import keyword
 import linecache
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +37,7 @@ from opslib.codegen.array_code import (
 )
 from opslib.codegen.array_dialect import INFIX, JAX, NUMPY, Dialect
 from opslib.codegen.array_integers import Polynomial, code, polynomial
-from opslib.codegen.array_value import Value, aligned, union
+from opslib.codegen.array_value import Value, aligned, elementwise, union
 from opslib.ir.dtypes import DType
 from opslib.ir.expr import (
     Call,
@@ -121,7 +122,7 @@ def render(
         results = [printer.names[t.name] for t in program.outputs]
         printer.line(f"return {', '.join(results)}")
     text = array_statements.module(printer)
-    scalars = {s: printer.names[s] for s in printer.used_scalars}
+    scalars = {s: printer.names[s] for s in printer.used_scalars()}
     sizes = {s: printer.names[s] for s in printer.keyword_sizes()}
     label = f"<opslib {dialect.name} {program.name} {next(_COUNTER)}>"
     return Rendered(text, printer.entry, sizes, scalars, label)
@@ -148,8 +149,6 @@ class Printer:
     memo: dict[tuple[Expr, bool], Value] = field(default_factory=dict)
     guards: int = 0
     helpers: set[str] = field(default_factory=set)
-    used_sizes: dict[str, None] = field(default_factory=dict)
-    used_scalars: dict[str, None] = field(default_factory=dict)
     combiners: dict[Any, str] = field(default_factory=dict)
     fresh: Iterator[str] = field(default_factory=lambda: iter(()))
 
@@ -218,10 +217,21 @@ class Printer:
     def _atom(self, node: Expr) -> Code:
         return self.emit(node).code
 
+    def _used(self, names: Iterable[str]) -> list[str]:
+        words = {w for line in self.lines for w in re.findall(r"\w+", line)}
+        return [n for n in names if self.names[n] in words]
+
+    def used_sizes(self) -> list[str]:
+        """The sizes that the body mentions."""
+        return self._used(self.program.sizes)
+
+    def used_scalars(self) -> list[str]:
+        """The run-time attributes that the body mentions."""
+        return self._used(s.name for s in self.program.scalars)
+
     def keyword_sizes(self) -> list[str]:
         """Used sizes that no input's shape shows."""
-        shown = {s.name for t in self.program.inputs for s in t.shape if isinstance(s, Size)}
-        return [s for s in self.used_sizes if s not in shown]
+        return [s for s in self.used_sizes() if self.size_source(s) is None]
 
     def size_source(self, size: str) -> str | None:
         """``x.shape[k]`` that equals a size."""
@@ -283,10 +293,8 @@ class Printer:
             case Const(value, dtype):
                 return Value(_literal(value, dtype, self.module), weak=True)
             case Size(size):
-                self.used_sizes.setdefault(size)
                 return Value(name(self.names[size]), weak=True)
             case Scalar(scalar):
-                self.used_scalars.setdefault(scalar)
                 return Value(name(self.names[scalar]), weak=True)
             case Index(variable):
                 return self.index[variable]
@@ -318,10 +326,11 @@ class Printer:
             return value  # a Python number takes the type of what it meets
         if target.kind == "bool":
             zero = name("0")
-            return Value(infix("!=", value.code, zero, INFIX["ne"][1]), value.axes)
+            return Value(infix("!=", INFIX["ne"][1], value.code, zero), value.axes)
         strong = self.strong(value, source)
         text = f".astype({self.dtype(target)})"
-        return Value(method(strong.code, text), value.axes)
+        kept = elementwise([strong], lambda codes: method(codes[0], text))
+        return Value(method(strong.code, text), value.axes, kept=kept)
 
     def _select(self, node: Select) -> Value:
         condition = self.emit(node.condition)
@@ -334,7 +343,7 @@ class Printer:
             parts += grouped(no, CONDITIONAL)
             weak = all(v.weak for v in values)
             if axes and any(set(v.axes) != set(axes) for v in values):
-                yes, no = (self.full(v, axes) for v in values)
+                yes, no = (self.full(self.strong(v, node.dtype), axes) for v in values)
                 parts = (*grouped(yes, 1), " if ", *grouped(condition.code, 1))
                 parts += (" else ", *grouped(no, CONDITIONAL))
             return Value(Code(parts, CONDITIONAL), axes, weak)
@@ -354,7 +363,8 @@ class Printer:
                 return whole
             values[0] = self.strong(values[0], operand)
         args, axes = self.together(values)
-        return Value(self._operation(op, args, node), axes)
+        kept = elementwise(values, lambda codes: self._operation(op, codes, node))
+        return Value(self._operation(op, args, node), axes, kept=kept)
 
     def _number(self, op: str, values: list[Value], node: Prim) -> Value | None:
         """An operation on Python numbers that Python does as the table says."""
@@ -362,7 +372,7 @@ class Printer:
         integers = node.args[0].dtype.is_integer
         if op in INFIX and op != "div":
             symbol, level = INFIX[op]
-            return Value(infix(symbol, *codes, level), weak=True)
+            return Value(infix(symbol, level, *codes), weak=True)
         if op == "neg":
             return Value(prefix("-", codes[0]), weak=True)
         if op in ("max", "min") and integers:
@@ -370,28 +380,28 @@ class Printer:
         divisor = node.args[-1]
         if op in ("floordiv", "mod") and integers and _is_positive(divisor):
             symbol = "//" if op == "floordiv" else "%"
-            return Value(infix(symbol, *codes, PRODUCT), weak=True)
+            return Value(infix(symbol, PRODUCT, *codes), weak=True)
         return None
 
     def _operation(self, op: str, args: list[Code], node: Prim) -> Code:
         dtype, divisor = node.args[0].dtype, node.args[-1]
         if op in INFIX:
             symbol, level = INFIX[op]
-            return infix(symbol, *args, level)
+            return infix(symbol, level, *args)
         match op:
             case "neg":
                 return prefix("-", args[0])
             case "not" | "bitnot":
                 return prefix("~", args[0])
             case "reciprocal":
-                return infix("/", number(1), args[0], PRODUCT)
+                return infix("/", PRODUCT, number(1), args[0])
             case "rsqrt":
                 root = call(f"{self.module}.sqrt", args[0])
-                return infix("/", number(1), root, PRODUCT)
+                return infix("/", PRODUCT, number(1), root)
             case "floordiv" | "mod" if dtype.is_integer and _is_positive(divisor):
-                return infix("//" if op == "floordiv" else "%", *args, PRODUCT)
+                return infix("//" if op == "floordiv" else "%", PRODUCT, *args)
             case "shl" | "shr" if _shift_is_small(divisor, dtype):
-                return infix("<<" if op == "shl" else ">>", *args, SHIFT)
+                return infix("<<" if op == "shl" else ">>", SHIFT, *args)
             case "max" | "min" if not dtype.is_float or any(map(_nonzero, node.args)):
                 # Only of two zeros does NumPy leave the sign open.
                 return call(f"{self.module}.{op}imum", *args)

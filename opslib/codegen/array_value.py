@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opslib.codegen.array_code import Code, call, method, name
@@ -10,16 +10,14 @@ from opslib.codegen.array_code import Code, call, method, name
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A reduction that may be printed with ``keepdims=True`` instead.
+    """The same values from reductions printed with ``keepdims=True``.
 
     Attributes:
-        function: text of the function, e.g. ``np.max``.
-        args: its arguments without keepdims.
-        axes: the index variables of the operand; folded ones are None.
+        code: the text with folded axes kept.
+        axes: its axes; the kept ones, of length 1, are None.
     """
 
-    function: str
-    args: tuple[Code | str, ...]
+    code: Code
     axes: tuple[str | None, ...]
 
 
@@ -34,6 +32,17 @@ class Value:
     axes: tuple[str, ...] = ()
     weak: bool = False
     kept: Kept | None = None
+
+
+def elementwise(values: Sequence[Value], build: Callable[[list[Code]], Code]) -> (
+    Kept | None
+):
+    """The kept form of an elementwise operation, if all operands go along with it."""
+    shapes = {v.kept.axes for v in values if v.kept is not None}
+    if len(shapes) != 1 or any(v.axes and v.kept is None for v in values):
+        return None
+    codes = [v.code if v.kept is None else v.kept.code for v in values]
+    return Kept(build(codes), next(iter(shapes)))
 
 
 def union(values: Sequence[Value], order: Mapping[str, int]) -> tuple[str, ...]:
@@ -58,8 +67,7 @@ def aligned(
         while have and have[0] is None:
             have.pop(0)
         if have == wanted:
-            args = (*value.kept.args, "keepdims=True")
-            return call(value.kept.function, *args)
+            return value.kept.code
     return method(value.code, f"[{_inserted(wanted)}]", view=True)
 
 

@@ -77,6 +77,10 @@ class Algebra(Generic[V]):
         """Positions of sorted values that may themselves be uncertain."""
         return positions
 
+    def ordered(self, values: V) -> V:
+        """Values that are about to be sorted along their last axis."""
+        return values
+
     # --- Folds: states are values, one for each component -------------------------
 
     def identity(self, monoid: Monoid, ndim: int) -> list[V]:

@@ -61,12 +61,17 @@ class Statics:
     results: tuple[str, ...]
 
 
+# Which entry of which pack a program axis is; None for an axis outside packs.
+Tag = tuple[str | None, int] | None
+
+
 @dataclass(frozen=True, slots=True)
 class BoundInput:
     """One array as the program sees it.
 
     name: of the program's tensor (``xs1`` for instance 1 of ``*xs``).
     parameter, instance: where the caller's array is; instance -1 if not variadic.
+    tags: for each program axis the pack and the position in it, or None.
     """
 
     name: str
@@ -74,6 +79,7 @@ class BoundInput:
     instance: int
     dtype: DType
     view: View
+    tags: tuple[Tag, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class BoundOutput:
     dtype: DType
     shape: tuple[int, ...]
     view: View
+    tags: tuple[Tag, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -727,26 +734,32 @@ class _Binder:
         order = self._permutations[name]
         shape: list[int] = []
         extents: list[int] = []
+        tags: list[Tag] = []
         permuted = tuple(argument.shape[k] for k in order)
         for axis, part in self._split(p, permuted):
             if isinstance(axis, syntax.Pack) and axis.value is None:
                 full = self.packs[None]
                 shape += [1] * (len(full) - len(part)) + list(part)
                 extents += full
+                tags += [(None, k) for k in range(len(full))]
             elif isinstance(axis, syntax.Composite):
                 factors = [evaluate(f, self.scope()) for f in axis.parts]
                 shape += factors
                 extents += factors
+                tags += [None] * len(factors)
             else:
                 shape += part
                 extents += part
+                tags += _pack_tags(axis, self.scope(), len(part))
         view = View(order, tuple(shape), tuple(extents))
-        return BoundInput(name, p.name, instance, self.dtype_of(p.type.dtype), view)
+        dtype = self.dtype_of(p.type.dtype)
+        return BoundInput(name, p.name, instance, dtype, view, tuple(tags))
 
     def _output(self, result: syntax.Result) -> BoundOutput:
         axes = result.type.axes
         final: list[int] = []
         inner: list[int] = []
+        tags: list[Tag] = []
         scope = self.scope()
         try:
             for axis in axes:
@@ -755,14 +768,17 @@ class _Binder:
                     final += entries
                     kept = _dropped_positions(axis.value, scope)
                     inner += [n for k, n in enumerate(entries) if k not in kept]
+                    tags += _pack_tags(axis, scope, len(entries) - len(kept))
                 elif isinstance(axis, syntax.Composite):
                     factors = [evaluate(f, scope) for f in axis.parts]
                     final.append(math.prod(factors))
                     inner += factors
+                    tags += [None] * len(factors)
                 else:
                     n = evaluate(axis, scope)
                     final.append(n)
                     inner.append(n)
+                    tags.append(None)
         except ZeroDivisionError:
             self._fail(
                 ArgumentError, result.name, "an extent divides by zero", "E0704"
@@ -783,7 +799,7 @@ class _Binder:
             shape[axis_number] = ordered[position]
         view = View(order, tuple(inner), tuple(inner))
         dtype = self.dtype_of(result.type.dtype)
-        return BoundOutput(result.name, dtype, tuple(shape), view)
+        return BoundOutput(result.name, dtype, tuple(shape), view, tuple(tags))
 
     def _fail(
         self,
@@ -908,6 +924,32 @@ def _dimension_names(operator: syntax.Operator) -> set[str]:
             elif isinstance(axis, syntax.Composite):
                 found |= {a.name for a in axis.parts if isinstance(a, syntax.Name)}
     return found
+
+
+def _pack_tags(
+    axis: syntax.Expression, scope: StaticScope, count: int
+) -> list[Tag]:
+    """Which entries of which pack the program axes of a declared axis are."""
+    value = axis.value if isinstance(axis, syntax.Pack) else None
+    if isinstance(axis, syntax.Pack) and value is None:
+        return [(None, k) for k in range(count)]
+    if isinstance(value, syntax.Name):
+        return [(value.name, k) for k in range(count)]
+    if isinstance(value, syntax.Apply) and value.function in ("drop", "head", "tail"):
+        source = value.arguments[0]
+        if isinstance(source, syntax.Name):
+            axis_value = evaluate(value.arguments[1], scope)
+            gap = isinstance(axis_value, int)
+            axes = (axis_value,) if gap else axis_value
+            rank = len(scope.packs[source.name])
+            if value.function == "drop":
+                positions = [k for k in range(rank) if k not in axes]
+            elif value.function == "head":
+                positions = list(range(axes[0]))
+            else:
+                positions = list(range(axes[0] if gap else axes[0] + 1, rank))
+            return [(source.name, k) for k in positions]
+    return [None] * count
 
 
 def _dropped_positions(

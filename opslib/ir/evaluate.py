@@ -23,7 +23,7 @@ import numpy as np
 
 from opslib.errors import OperandIndexError, ShapeError
 from opslib.ir.algebra import Algebra, Array, Exact, Wide
-from opslib.ir.dtypes import BOOL, INT64
+from opslib.ir.dtypes import INT64, DType
 from opslib.ir.expr import (
     Axis,
     Call,
@@ -402,7 +402,7 @@ class Evaluator(Generic[V]):
         if node.output:
             start = algebra.data(self.value(node.axis.start, grid, mask))
             return algebra.ranked(values, algebra.integers(start + position))
-        return algebra.each(values, _take(position))
+        return algebra.each(algebra.ordered(values), _take(position))
 
     # --- Statements --------------------------------------------------------------
 
@@ -503,7 +503,7 @@ class Evaluator(Generic[V]):
             lifted = self._lift(define.combine, [chosen], 1)
             algebra.scatter(define.combine, target, points, lifted[0], self.template)
 
-    def _type_of(self, name: str) -> Any:
+    def _type_of(self, name: str) -> DType:
         return self.program.tensor(name).dtype
 
 
@@ -536,6 +536,3 @@ def _sorting(values: Array, descending: bool) -> Array:
     # Sorting the reversed row and reversing the result keeps equal values in order.
     order = np.argsort(values[..., ::-1], axis=-1, kind="stable")[..., ::-1]
     return np.asarray(values.shape[-1] - 1 - order)
-
-
-__all__ = ["BOOL", "Evaluator", "Grid", "evaluate", "evaluate_with"]

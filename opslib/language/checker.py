@@ -7,9 +7,10 @@ anybody calls the operator. All errors are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 
-from opslib.language.checker_calls import called, value_count
+from opslib.language.checker_calls import called, fits_primitive, value_count
 from opslib.language.checker_clauses import check_clauses
 from opslib.language.checker_expressions import check_expression
 from opslib.language.checker_order import check_order, circle_of
@@ -21,6 +22,7 @@ from opslib.language.checker_scope import (
     size_as_index,
 )
 from opslib.language.checker_signature import (
+    Report,
     check_signature,
     declare,
     did_you_mean,
@@ -73,11 +75,32 @@ def warnings(
 def diagnose(
     operator: Operator, known: Mapping[str, Operator]
 ) -> tuple[tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
-    """All errors in the order of the text, and all warnings."""
-    errors: list[Diagnostic] = []
-    signature = declare(operator, errors.append)
-    check_signature(signature, errors.append)
-    context = Context(operator, known, signature, errors.append)
+    """The errors in the order of the text, at most `MAX_ERRORS`, and all warnings."""
+    errors: dict[Diagnostic, None] = {}
+
+    def report(error: Diagnostic) -> None:
+        errors[error] = None
+        if len(errors) >= MAX_ERRORS:
+            raise _Enough
+
+    warned: list[Diagnostic] = []
+    with suppress(_Enough):
+        warned = _check(operator, known, report)
+    ordered = sorted(errors, key=lambda e: e.span.start if e.span else -1)
+    return tuple(ordered), tuple(warned)
+
+
+class _Enough(Exception):
+    """As many errors as are shown; finding more takes time for nothing."""
+
+
+def _check(
+    operator: Operator, known: Mapping[str, Operator], report: Report
+) -> list[Diagnostic]:
+    """Report the errors; returns the warnings."""
+    signature = declare(operator, report)
+    check_signature(signature, report)
+    context = Context(operator, known, signature, report)
     _declare_locals(context)
     for number, definition in enumerate(operator.definitions):
         context.definition = number
@@ -88,13 +111,10 @@ def diagnose(
     check_clauses(context, operator.clauses)
     _circle(context)
     unused = [name for name in context.declared if name not in context.used]
-    warned = [
+    return [
         Diagnostic("W0301", f"'{name}' is never used", context.declared[name])
         for name in unused
     ]
-    unique = dict.fromkeys(errors)
-    ordered = sorted(unique, key=lambda e: e.span.start if e.span else -1)
-    return tuple(ordered), tuple(warned)
 
 
 def _declare_locals(context: Context) -> None:
@@ -119,13 +139,10 @@ def _declare_locals(context: Context) -> None:
 
 
 def _is_call(context: Context, definition: Definition) -> bool:
+    """Whether the value is the whole result of an operator."""
     value = definition.value
-    return isinstance(value, Apply) and value.function in called_names(context)
-
-
-def called_names(context: Context) -> frozenset[str]:
-    """The known operators that the body calls."""
-    return frozenset(called(context.operator)) & frozenset(context.known)
+    is_call = isinstance(value, Apply) and not fits_primitive(value)
+    return is_call and getattr(value, "function", "") in context.known
 
 
 def _definition(context: Context, definition: Definition) -> None:
@@ -219,36 +236,39 @@ def _plural(count: int, word: str) -> str:
 
 def _coverage(context: Context) -> None:
     """Every result is defined, whole definitions once, combines after a start."""
-    operator = context.operator
-    first: dict[str, list[tuple[Target, Definition]]] = {}
-    for definition in operator.definitions:
+    first: dict[str, Target] = {}
+    whole: dict[str, Target] = {}
+    patterns: dict[tuple[object, ...], Target] = {}
+    for definition in context.operator.definitions:
         for target in definition.targets:
-            earlier = first.setdefault(target.name, [])
-            if definition.combine is None:
-                _twice(context, target, [t for t, d in earlier if d.combine is None])
-            elif not earlier and target.name not in context.signature.tensors:
-                message = f"'{target.name}' has no value yet to combine with"
-                help = f"give the initial value first, such as {target.name}[...] = 0"
-                context.error("E0509", message, target.span, help)
-            earlier.append((target, definition))
-    for result in operator.results:
+            name = target.name
+            if definition.combine is not None:
+                if name not in first and name not in context.signature.tensors:
+                    message = f"'{name}' has no value yet to combine with"
+                    help = f"give the initial value first, such as {name}[...] = 0"
+                    context.error("E0509", message, target.span, help)
+                first.setdefault(name, target)
+                continue
+            pattern = (name, *_pattern(target))
+            other = whole.get(name) or patterns.get(pattern)
+            if other is None and _covers_all(target):
+                other = first.get(name)
+            if other is not None:
+                message = f"elements of '{name}' are defined twice"
+                labels = ((other.span, "first defined here"),)
+                help = "define each once; or combine: add=, mul=, max=, min="
+                context.error("E0305", message, target.span, help, labels)
+            first.setdefault(name, target)
+            patterns.setdefault(pattern, target)
+            if _covers_all(target):
+                whole.setdefault(name, target)
+    for result in context.operator.results:
         if result.name not in first:
             message = f"the result '{result.name}' is never defined"
             names = [name for name in first if name not in context.signature.results]
             help = did_you_mean(result.name, names)
             help = help or f"define it: {result.name}[...] = ..."
             context.error("E0304", message, result.span, help)
-
-
-def _twice(context: Context, target: Target, earlier: Sequence[Target]) -> None:
-    for other in earlier:
-        whole = _covers_all(target) or _covers_all(other)
-        if whole or _pattern(target) == _pattern(other):
-            message = f"elements of '{target.name}' are defined twice"
-            labels = ((other.span, "first defined here"),)
-            help = "every element is defined once; or combine: add=, mul=, max=, min="
-            context.error("E0305", message, target.span, help, labels)
-            return
 
 
 def _covers_all(target: Target) -> bool:

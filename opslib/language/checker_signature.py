@@ -70,7 +70,7 @@ class Signature:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A help text naming the closest of `known`, or an empty string."""
-    candidates = list(dict.fromkeys(known))
+    candidates = list(dict.fromkeys(known))[:2000]  # difflib takes its time
     close = difflib.get_close_matches(name, candidates, 1, 0.6)
     if not close:
         close = [c for c in candidates if c.lower() == name.lower()][:1]

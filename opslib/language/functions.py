@@ -91,6 +91,9 @@ ORDERS: dict[str, Order] = {
     "cummin": _SCAN,
     "sort": _SORT,
     "argsort": _SORT,
+    # first[v](value, condition): of the first v whose condition holds, for the
+    # instances of a variadic tensor.
+    "first": Order(2, 2, 1, frozenset()),
     "topk": Order(2, 3, 2, frozenset({"largest", "sorted"})),
 }
 

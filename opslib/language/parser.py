@@ -15,7 +15,7 @@ from opslib.language.diagnostics import (
     raise_spec,
     source_of,
 )
-from opslib.language.lexer import MAX_ERRORS, tokenize
+from opslib.language.lexer import MAX_ERRORS, MAX_STATEMENTS, tokenize
 from opslib.language.parser_expressions import (
     after_name,
     parse_classes,
@@ -166,6 +166,10 @@ def _block(cursor: Cursor, body: Body, errors: list[Diagnostic]) -> None:
     """The indented statements; an error costs its line, not the block."""
     cursor.advance()
     while cursor.next.kind not in {"dedent", "end"}:
+        if len(body.definitions) >= MAX_STATEMENTS:
+            message = f"an operator of more than {MAX_STATEMENTS} definitions"
+            help = "split it into operators that call each other"
+            cursor.fail("E0108", message, cursor.next.span, help=help)
         if cursor.next.kind == "indent":
             errors.append(_deeper(cursor))
             continue

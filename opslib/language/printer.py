@@ -231,7 +231,7 @@ def _postfix(node: Expression) -> str:
             inner = ", ".join(_text(item, _CONDITIONAL) for item in node.items)
             return f"({inner},)" if len(node.items) == 1 else f"({inner})"
         case Composite():
-            return f"({' '.join(_text(part, _POSTFIX) for part in node.parts)})"
+            return f"({' '.join(_part(part) for part in node.parts)})"
         case Pack():
             return _pack(node)
         case Index():
@@ -243,6 +243,14 @@ def _postfix(node: Expression) -> str:
             binders = ", ".join(_binder(binder) for binder in node.binders)
             return f"{node.function}[{binders}]{_arguments(node)}"
     raise AssertionError(f"no print for {type(node).__name__}")
+
+
+def _part(node: Expression) -> str:
+    """A part of a composite axis; in parentheses whatever is not a plain part."""
+    plain = isinstance(node, Name | Index | Apply | Along | Composite | TupleOf)
+    if isinstance(node, Number):
+        plain = math.isfinite(node.value) and node.value != math.pi
+    return _text(node, _POSTFIX if plain else _POSTFIX + 1)
 
 
 def _pack(node: Pack) -> str:

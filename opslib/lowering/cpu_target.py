@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from opslib.ir.dtypes import DType
 
@@ -63,3 +69,44 @@ def blocking(target: CpuTarget, accumulator: DType, packed_bytes: int) -> Blocki
     m = max(unit_m, room // 3 // unit_m * unit_m)
     n = max(unit_n, room * 2 // 3 // unit_n * unit_n)
     return Blocking(m, n, k)
+
+
+def _host() -> CpuTarget:
+    machine = platform.machine().lower()
+    if machine in ("aarch64", "arm64"):
+        return NEON
+    if machine not in ("x86_64", "amd64"):
+        return GENERIC
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return AVX2
+    line = next((x for x in text.splitlines() if x.startswith("flags")), "")
+    flags = set(line.split())
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        return AVX512_BF16 if "avx512_bf16" in flags else AVX512
+    return AVX2 if {"avx2", "fma", "f16c"} <= flags else GENERIC
+
+
+_current: ContextVar[CpuTarget | None] = ContextVar("opslib_cpu_target", default=None)
+
+
+def current() -> CpuTarget:
+    """The target of the lowering under way: this machine, unless `use` says another."""
+    return _current.get() or host()
+
+
+@lru_cache(maxsize=1)
+def host() -> CpuTarget:
+    """The row of this machine, as a compiler with ``-march=native`` sees it."""
+    return _host()
+
+
+@contextmanager
+def use(target: CpuTarget) -> Iterator[None]:
+    """Lowers for `target` inside the block: for a compiler given other flags."""
+    token = _current.set(target)
+    try:
+        yield
+    finally:
+        _current.reset(token)

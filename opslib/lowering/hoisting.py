@@ -59,11 +59,12 @@ def hoisted(root: Expr, index: str, fresh: Fresh) -> tuple[list[Statement], Expr
     def visit(node: Expr, guarded: bool) -> Expr:
         if isinstance(node, Const | Var | Index | Size | Scalar):
             return node
+        guarded = guarded and reads[node]
         key = node, guarded
         if key in done:
             return done[key]
         new: Expr
-        if not moving[node] and not (guarded and reads[node]):
+        if not moving[node] and not guarded:
             name = fresh("fixed")
             lets.append(Let(name, node))
             new = Var(name, node.dtype)

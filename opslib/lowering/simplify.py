@@ -181,6 +181,9 @@ def _binary(op: str, a: Expr, b: Expr, dtype: DType) -> Expr | None:
                     return _shift(a.args[0], int(b.value) - int(a.args[1].value), dtype)
             if isinstance(a, Prim) and a.op == "sub" and a.args[1] is b:
                 return a.args[0]
+            for x, y in ((a, b), (b, a)):  # x + (0 - z)
+                if isinstance(y, Prim) and y.op == "sub" and is_const(y.args[0], 0):
+                    return Prim("sub", (x, y.args[1]), dtype)
         case "sub":
             if is_const(b, 0) and (integer or math.copysign(1, _float(b)) > 0):
                 return a
@@ -214,6 +217,15 @@ def _binary(op: str, a: Expr, b: Expr, dtype: DType) -> Expr | None:
             return _logic(a, b, FALSE, TRUE)
         case "max" | "min" if integer and a is b:
             return a
+        case "max" if integer:
+            # max(x, max(x, y)), and constants together: extents that skeletons write.
+            for x, y in ((a, b), (b, a)):
+                if isinstance(y, Prim) and y.op == "max":
+                    if x in y.args:
+                        return y
+                    for u, v in (y.args, y.args[::-1]):
+                        if isinstance(x, Const) and isinstance(u, Const):
+                            return Prim("max", (u if u.value >= x.value else x, v), dtype)
     return None
 
 

@@ -14,31 +14,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from opslib.ir import loops
-from opslib.ir.dtypes import BFLOAT16, BOOL, INT64, UINT32
+from opslib.ir.dtypes import BFLOAT16, INT64, UINT32
 from opslib.ir.expr import (
     ONE,
     ZERO,
     Axis,
-    Const,
     Expr,
     Index,
-    Prim,
     Read,
     Select,
     Var,
     substitute,
     walk,
 )
-from opslib.ir.loops import Alloc, Buffer, For, If, Intrinsic, Let, Place, Reduce, Statement
+from opslib.ir.loops import Alloc, Buffer, For, If, Let, Place, Reduce, Statement
 from opslib.ir.loops import Store as LoopStore
+from opslib.ir.printer import expression
 from opslib.ir.tiles import (
     AllocTile,
     Copy,
     Gather,
     Map,
     Mma,
-    Region,
     Role,
     RowFold,
     TileBuffer,
@@ -51,6 +48,7 @@ from opslib.lowering.cpu_target import CpuTarget
 from opslib.lowering.hoisting import hoisted, split, wrapped
 from opslib.lowering.microkernels import BF16, Kind, kind_of
 from opslib.lowering.pack_loops import Target, copied, plain
+from opslib.lowering.simplify import simplified
 from opslib.lowering.skeletons.arith import (
     add,
     ceildiv,
@@ -90,7 +88,10 @@ class Lowering:
         fresh: makes names nobody has.
         buffers: loops buffers by name, arguments included.
         tiles: the tile buffers that have been allocated.
-        direct: accumulators that are a place of an output instead.
+        names: what grid indices and shared extents became.
+        largest: the open tile sizes at their largest.
+        direct: accumulators that are a place of an output instead: (place, row stride).
+        instead: for a pipelined loop, a condition and what to run when it holds.
     """
 
     target: CpuTarget
@@ -98,10 +99,24 @@ class Lowering:
     buffers: dict[str, Buffer]
     tiles: dict[str, TileBuffer] = field(default_factory=dict)
     names: dict[Expr, Expr] = field(default_factory=dict)
+    largest: dict[Expr, Expr] = field(default_factory=dict)
+    direct: dict[str, tuple[Place, Expr]] = field(default_factory=dict)
+    instead: Callable[[TileLoop], tuple[Expr, list[Statement]] | None] | None = None
 
     def fixed(self, root: Expr) -> Expr:
         """`root` with grid indices as the variables they became."""
         return substitute(root, self.names) if self.names else root
+
+    def named(self, statements: tuple[TileStatement, ...]) -> list[Statement]:
+        """Names for the extents that the statements of a body share."""
+        found = {e for s in statements for e in extents(s) if not _is_atom(e)}
+        found -= set(self.names)
+        lets: list[Statement] = []
+        for e in sorted(found, key=lambda e: (sum(1 for _ in walk(e)), expression(e))):
+            name = self.fresh("extent")
+            lets.append(Let(name, simplified(self.fixed(e))))
+            self.names[e] = Var(name, INT64)
+        return lets
 
     # -- statements ----------------------------------------------------------------
 
@@ -136,14 +151,20 @@ class Lowering:
     def loop(self, s: TileLoop) -> list[Statement]:
         """A serial loop; grid loops are taken by `grid`."""
         axis = Axis(s.axis.name, self.fixed(s.axis.start), self.fixed(s.axis.stop))
-        inner = tuple(self.body(s.body))
-        return [For(axis, "serial", inner, self.fixed(s.step))]
+        outer = dict(self.names)
+        named = self.named(s.body)
+        inner = (*named, *self.body(s.body))
+        self.names = outer
+        loop: Statement = For(axis, "serial", inner, self.fixed(s.step))
+        other = self.instead(s) if self.instead and s.kind == "pipelined" else None
+        return [loop] if other is None else [If(other[0], tuple(other[1]), (loop,))]
 
     def grid(self, s: TileLoop, cut: Cut | None, grain: Expr) -> list[Statement]:
         """A chain of grid loops as one parallel loop over blocks."""
         out: list[Statement] = []
         if cut is not None:
             out += self.plan(cut)
+            self.largest = {TILE_M: integer(cut.most_m), TILE_N: integer(cut.most_n)}
             grain = Var("grain", INT64)
         chain = [s]
         while isinstance(chain[-1].body[0], TileLoop) and chain[-1].body[0].kind == "grid":
@@ -163,6 +184,7 @@ class Lowering:
             inner.append(Let(g.axis.name, add(g.axis.start, mul(at, g.step))))
             self.names[g.axis.index] = Var(g.axis.name, INT64)
             rest = floordiv(rest, counts[depth])
+        inner += self.named(chain[-1].body)
         inner += self.body(chain[-1].body)
         axis = Axis(cell, ZERO, product(counts))
         out.append(For(axis, "parallel", tuple(inner), None, grain))
@@ -188,7 +210,10 @@ class Lowering:
     def allocate(self, buffer: TileBuffer) -> list[Statement]:
         """A workspace of this worker."""
         self.tiles[buffer.name] = buffer
-        shape = tuple(map(self.fixed, buffer.shape))
+        if buffer.name in self.direct:
+            return []
+        # The largest a tile may be: constant, so a worker asks for the memory once.
+        shape = tuple(simplified(substitute(e, self.largest)) for e in buffer.shape)
         dtype = buffer.dtype
         if buffer.layout == "panel":
             lanes, depth = shape
@@ -237,10 +262,14 @@ class Lowering:
         n = self.fixed(s.b.extents[1])
         zero = (ZERO, ZERO)
         out = Place(c.name, zero, writes=True)
-        c_row = self.buffers[c.name].strides[0]
+        if c.name in self.direct:
+            place, c_row = self.direct[c.name]
+            out = Place(place.buffer, tuple(map(self.fixed, place.indices)), writes=True)
+        else:
+            c_row = self.buffers[c.name].strides[0]
         accumulate: Expr = ONE
         if s.clear is not None:
-            accumulate = Select(self.fixed(s.clear), ZERO, ONE)
+            accumulate = simplified(Select(self.fixed(s.clear), ZERO, ONE))
         deep = ceildiv(k, integer(2)) if kind is BF16 else k
         first, second = Place(a.name, zero), Place(b.name, zero)
         if a.layout == "panel":
@@ -267,6 +296,8 @@ class Lowering:
         inner: list[Statement] = []
         for s in group:
             inner += self.row(s, axis.name)
+        if not inner:
+            return []
         whole = Axis(axis.name, self.fixed(axis.start), self.fixed(axis.stop))
         return [For(whole, "serial", tuple(inner))]
 
@@ -277,6 +308,8 @@ class Lowering:
         value = self.fixed(s.value)
         places = tuple(map(self.fixed, s.target.offsets))
         columns = [a for a in s.axes if a.name != row]
+        if self.direct and isinstance(s.value, Read) and s.value.tensor in self.direct:
+            return []
         if not columns:
             return [LoopStore(s.target.buffer, places, value)]
         (column,) = columns
@@ -314,6 +347,27 @@ class Lowering:
         return out
 
 
+def extents(s: TileStatement) -> list[Expr]:
+    """The extents a statement mentions, outside of what it nests."""
+    match s:
+        case TileLoop():
+            return [s.axis.start, s.axis.stop]
+        case Copy():
+            inner = s.source.axes if isinstance(s.source, Gather) else ()
+            return [*s.target.extents, *(a.stop for a in inner)]
+        case Mma():
+            return [*s.accumulator.extents, *s.a.extents, *s.b.extents]
+        case Map():
+            return [a.stop for a in s.axes]
+        case RowFold():
+            return [a.stop for a in (*s.rows, s.axis)]
+    return []
+
+
+def _is_atom(node: Expr) -> bool:
+    return not node.children
+
+
 def _row_axis(s: Map | RowFold) -> Axis | None:
     axes = s.rows if isinstance(s, RowFold) else s.axes[:-1] or s.axes
     if isinstance(s, Map) and len(s.axes) == 1:
@@ -321,5 +375,4 @@ def _row_axis(s: Map | RowFold) -> Axis | None:
     return axes[0] if axes else None
 
 
-__all__ = ["TILE_M", "TILE_N", "Cut", "Lowering", "loops"]
-_ = (BOOL, Const, If, Intrinsic, Prim, Region, walk)
+__all__ = ["TILE_M", "TILE_N", "Cut", "Lowering"]

@@ -108,7 +108,7 @@ class LoadedLibrary:
         if address == 0:
             raise KernelError(
                 f"{self.path} exports no {name!r}; its source is {self.source_path}",
-                code="E0709",
+                code="E1009",
                 help="this is a bug in the code generator that named the kernel",
             )
         return address
@@ -268,7 +268,7 @@ class KernelCache:
         except _Unusable as problem:
             raise BackendUnavailable(
                 f"the kernel cache folder {root} {problem}; nothing was removed",
-                code="E0708",
+                code="E1008",
                 help=f"remove it by hand, or make it yours alone: chmod 700 {root}",
             ) from None
         removed = 0
@@ -319,7 +319,7 @@ class KernelCache:
                 raise cause.__cause__
             raise BackendUnavailable(
                 f"no folder can hold compiled kernels: {self.root} {self._unwritable}",
-                code="E0708",
+                code="E1008",
                 help="set OPSLIB_CACHE_DIR to a folder of your own, on a disk with "
                 "space that is not mounted noexec",
             ) from cause
@@ -448,7 +448,7 @@ def _time_limit() -> float:
     if not 0.0 < value < float("inf"):
         raise ArgumentError(
             f"OPSLIB_COMPILE_TIMEOUT={text!r} is not a positive number of seconds",
-            code="E0710",
+            code="E1010",
             help="set it to, say, 120, or unset it",
         )
     return value
@@ -633,7 +633,7 @@ def _lookup(
             raise _Unusable(f"does not allow loading libraries: {text}") from error
         raise KernelError(
             f"the library {entry.path} cannot be loaded: {text}",
-            code="E0708",
+            code="E1008",
             help="install what it names as missing; its source lies beside it",
         ) from error
     finally:

@@ -23,6 +23,7 @@ from opslib.runtime import toolchain as _toolchain
 # As MAX_THREADS of native/pool.c.
 MAX_THREADS = 512
 _CGROUPS = Path("/sys/fs/cgroup")
+_wanted_threads: int | None = None
 _FLAGS = ("-std=c11", "-O2", "-fvisibility=hidden", "-pthread")
 
 
@@ -62,7 +63,9 @@ def available_threads() -> int:
 
 def num_threads() -> int:
     """Return how many threads a kernel uses at most, the calling one included."""
-    return available_threads() if not _loaded() else _pool().threads()
+    if _loaded():
+        return _pool().threads()
+    return _wanted_threads or available_threads()
 
 
 def set_num_threads(count: int) -> None:
@@ -74,7 +77,10 @@ def set_num_threads(count: int) -> None:
     Raises:
         ArgumentError: ``count`` is not an integer of at least 1.
     """
-    _pool().set_threads(min(_checked_count(count, "set_num_threads"), MAX_THREADS))
+    global _wanted_threads
+    _wanted_threads = min(_checked_count(count, "set_num_threads"), MAX_THREADS)
+    if _loaded():  # else it is applied on loading: setting a number compiles nothing
+        _pool().set_threads(_wanted_threads)
 
 
 def context_provider() -> int:
@@ -103,7 +109,7 @@ def _checked_count(value: object, origin: str) -> int:
     if count < 1:
         raise ArgumentError(
             f"{origin} got {value!r}, which is not an integer of at least 1",
-            code="E0711",
+            code="E1011",
             help="give the number of threads; 1 means no worker threads",
         )
     return count
@@ -117,34 +123,38 @@ def _index(value: object) -> int:
 
 def _cgroup_quota() -> int | None:
     """Return the processors that the container's quota is worth, rounded up."""
-    for path in _version_two(_CGROUPS):
+    pairs = [_words(path) for path in _limit_files(_CGROUPS)]
+    old = _CGROUPS / "cpu"
+    pairs.append(_words(old / "cpu.cfs_quota_us") + _words(old / "cpu.cfs_period_us"))
+    found = []
+    for pair in pairs:
         try:
-            quota, period = path.read_text().split()[:2]
-            return max(1, -(-int(quota) // int(period)))
-        except (OSError, ValueError, ZeroDivisionError):  # "max": no quota here
+            quota, period = map(int, pair)  # fails for "max": no quota at that level
+        except ValueError:
             continue
-    try:
-        used = int((_CGROUPS / "cpu/cpu.cfs_quota_us").read_text())
-        period_us = int((_CGROUPS / "cpu/cpu.cfs_period_us").read_text())
-        return max(1, -(-used // period_us)) if used > 0 and period_us > 0 else None
-    except (OSError, ValueError):
-        return None
+        if quota > 0 and period > 0:
+            found.append(-(-quota // period))
+    return min(found, default=None)
 
 
-def _version_two(folder: Path) -> list[Path]:
-    # Inside a container the own group is mounted as the root; outside, a service's
-    # quota is further down, named in /proc/self/cgroup.
-    paths = [folder / "cpu.max"]
+def _words(path: Path) -> list[str]:
     try:
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            if line.startswith("0::/") and len(line) > 4:
-                own = folder / line[4:]
-                parents = [own, *own.parents]
-                inside = [path for path in parents if folder in path.parents]
-                paths = [path / "cpu.max" for path in inside] + paths
+        return path.read_text().split()
     except OSError:
-        pass
-    return paths
+        return []
+
+
+def _limit_files(folder: Path) -> list[Path]:
+    # Inside a container its own group is mounted as the root; outside, a service's
+    # group is further down, named in /proc/self/cgroup, and each level may limit it.
+    groups = {folder}
+    for word in _words(Path("/proc/self/cgroup")):
+        if word.startswith("0::/"):
+            own = folder / word[4:]
+            groups.update(
+                each for each in (own, *own.parents) if folder in each.parents
+            )
+    return [group / "cpu.max" for group in groups]
 
 
 def _loaded() -> bool:
@@ -167,7 +177,7 @@ def _pool() -> _Pool:
         raise BackendUnavailable(
             f"the thread pool {library.path} has ABI {found}, and opslib wants "
             f"{_cache.ABI_VERSION}",
-            code="E0712",
+            code="E1012",
             help="reinstall opslib: its native folder is from another version",
         )
     pool = _Pool(
@@ -178,5 +188,5 @@ def _pool() -> _Pool:
         context=function("void *(*)(void)", "ops_pool_context"),
         ffi=ffi,
     )
-    pool.set_threads(available_threads())
+    pool.set_threads(_wanted_threads or available_threads())
     return pool

@@ -74,6 +74,7 @@ class _Ran:
     timed_out: bool
 
 
+@functools.cache
 def native_folder() -> Path:
     """Return the folder of the C text that ships with opslib.
 
@@ -95,7 +96,7 @@ def native_folder() -> Path:
         return beside
     raise BackendUnavailable(
         f"the C sources of opslib are missing; looked for {beside / 'opslib_abi.h'}",
-        code="E0700",
+        code="E1000",
         help="reinstall opslib unzipped: pip install --force-reinstall opslib",
     )
 
@@ -135,7 +136,7 @@ def _find(language: Language, own: str, common: str, search_path: str) -> Toolch
             reason = f"{variable}={own!r} {asked}"
         raise BackendUnavailable(
             f"no {language} compiler: {reason}",
-            code="E0701",
+            code="E1001",
             help=f"correct {variable}, or unset it to let opslib search",
         )
     tried: list[str] = []
@@ -155,7 +156,7 @@ def _find(language: Language, own: str, common: str, search_path: str) -> Toolch
     tried.append("the ziglang package" if _zig("cc") is None else "")
     raise BackendUnavailable(
         f"no {language} compiler; tried {', '.join(filter(None, tried))}",
-        code="E0701",
+        code="E1001",
         help=_REMEDY[language],
     )
 
@@ -405,7 +406,7 @@ _FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def disk_is_full(error: BaseException) -> bool:
     """Say whether an error of `compile_shared` or of a write means a full disk."""
     if isinstance(error, CompileError):
-        return error.code == "E0706"
+        return error.code == "E1006"
     return isinstance(error, OSError) and error.errno in _FULL_ERRNO
 
 
@@ -423,7 +424,7 @@ def _diagnose(
     if ran.timed_out:
         return CompileError(
             f"{who} did not finish within {timeout_s:g} s and was stopped{place}",
-            code="E0703",
+            code="E1003",
             help="raise OPSLIB_COMPILE_TIMEOUT (seconds), or try another compiler "
             "with OPSLIB_CC",
         )
@@ -433,7 +434,7 @@ def _diagnose(
         return CompileError(
             f"the disk is full, or a file size limit was met, while {who} wrote to "
             f"{settings.get('TMPDIR')}{said}{place}",
-            code="E0706",
+            code="E1006",
             help="free some space, or point OPSLIB_CACHE_DIR to another disk",
         )
     # Before the memory text: a crash report may quote anything of the source.
@@ -444,14 +445,14 @@ def _diagnose(
     ):
         return CompileError(
             f"{who} itself crashed (an internal compiler error){said}{place}",
-            code="E0704",
+            code="E1004",
             help="try another compiler with OPSLIB_CC; the kept source is what its "
             "authors need in a report",
         )
     if ran.returncode == -signal.SIGKILL or _KILLED.search(ran.output):
         return CompileError(
             f"{who} was killed, most likely for lack of memory{said}{place}",
-            code="E0705",
+            code="E1005",
             help="free some memory or raise the container's limit; fewer compiles at "
             "once need less",
         )
@@ -459,12 +460,12 @@ def _diagnose(
     if broken is not None:
         return CompileError(
             f"{who} cannot compile even an empty file:{_indent(broken)}{place}",
-            code="E0707",
+            code="E1007",
             help=_REMEDY[toolchain.language],
         )
     return CompileError(
         f"{who} refused the source:{said}{place}",
-        code="E0702",
+        code="E1002",
         help="generated code must always compile: report this with the kept source, "
         "or try another compiler with OPSLIB_CC",
     )
@@ -474,11 +475,11 @@ def _raise_os(
     error: OSError, toolchain: Toolchain, command: Sequence[str], source_path: Path
 ) -> NoReturn:
     if error.errno in _FULL_ERRNO:
-        code, help = "E0706", "free some space, or point OPSLIB_CACHE_DIR elsewhere"
+        code, help = "E1006", "free some space, or point OPSLIB_CACHE_DIR elsewhere"
     elif error.errno in (errno.ENOMEM, errno.EAGAIN):
-        code, help = "E0705", "free some memory or raise the process limit (ulimit -u)"
+        code, help = "E1005", "free some memory or raise the process limit (ulimit -u)"
     else:
-        code, help = "E0707", _REMEDY[toolchain.language]
+        code, help = "E1007", _REMEDY[toolchain.language]
     raise CompileError(
         f"{toolchain.argv[0]} cannot be started: {error.strerror or error}"
         f"{_place(command, source_path)}",

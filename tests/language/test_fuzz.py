@@ -23,7 +23,7 @@ soup = st.lists(
     st.tuples(st.sampled_from(WORDS), st.sampled_from(BLANKS)), max_size=60
 ).map(lambda pairs: "".join(word + blank for word, blank in pairs))
 patient = settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -109,8 +109,8 @@ def test_the_text_given_to_op(text: str) -> None:
 def test_large_texts_take_no_longer_than_their_size() -> None:
     import time
 
-    body = "".join(f"    z{i}[..., i] = x[..., i] + {i}\n" for i in range(3000))
+    body = "".join(f"    z{i}[..., i] = x[..., i] + {i}\n" for i in range(900))
     text = f"op f(x: T[..., n]) -> y: T[..., n]\n{body}    y[..., i] = z1[..., i]\n"
     start = time.perf_counter()
     answers(text)
-    assert time.perf_counter() - start < 20
+    assert time.perf_counter() - start < 10

@@ -161,3 +161,10 @@ def test_the_number_of_errors_shown_is_limited() -> None:
     with pytest.raises(SpecError) as caught:
         lex("$" * 10_000)
     assert caught.value.message.count("error[") == 20
+
+
+def test_an_operator_has_a_limited_number_of_definitions() -> None:
+    lines = "".join(f"    y[{i}] = 0\n" for i in range(1001))
+    with pytest.raises(SpecError) as caught:
+        parse_operators(f"op f(x: T[n]) -> y: T[n]\n{lines}")
+    assert caught.value.code == "E0108"

@@ -194,14 +194,14 @@ def test_loading_leaves_no_descriptor_open(store):
 def test_missing_symbol(store):
     with pytest.raises(KernelError, match="exports no 'nothing'") as caught:
         load(store, 1).symbol("nothing")
-    assert caught.value.code == "E0709"
+    assert caught.value.code == "E1009"
 
 
 def test_undefined_symbol_is_not_blamed_on_the_folder(store):
     source = "int nowhere(void);\nint value(void) { return nowhere(); }\n"
     with pytest.raises(KernelError, match="nowhere") as caught:
         store.load(source, "value", find_toolchain(), ())
-    assert caught.value.code == "E0708"
+    assert caught.value.code == "E1008"
 
 
 def test_permissions(store):
@@ -250,7 +250,7 @@ def test_the_time_limit_is_obeyed(store, monkeypatch, tmp_path):
     began = time.monotonic()
     with pytest.raises(CompileError) as caught:
         load(store, 1)
-    assert caught.value.code == "E0703"
+    assert caught.value.code == "E1003"
     assert time.monotonic() - began < 10
 
 
@@ -522,7 +522,7 @@ def test_file_size_limit(tmp_path, private_temporary_folder):
             """
         )
     )
-    assert "[E0706] the disk is full, or a file size limit was met" in output
+    assert "[E1006] the disk is full, or a file size limit was met" in output
     assert "OPSLIB_CACHE_DIR" in output
 
 

@@ -110,7 +110,7 @@ def test_a_path_with_spaces_is_one_word(alone, tmp_path, monkeypatch):
 def test_nothing_found(alone):
     with pytest.raises(BackendUnavailable) as caught:
         find_toolchain()
-    assert caught.value.code == "E0701"
+    assert caught.value.code == "E1001"
     assert "gcc (not found), clang (not found), cc (not found)" in str(caught.value)
     assert "ziglang package" in caught.value.message
     assert "pip install ziglang" in caught.value.help
@@ -168,7 +168,7 @@ def test_refused_source(tmp_path, source):
     source.write_text("int f(void) { return nothing_of_that_name; }\n")
     with pytest.raises(CompileError) as caught:
         compile_shared(find_toolchain(), source, tmp_path / "k.so", ("-O2",), 60.0)
-    assert caught.value.code == "E0702"
+    assert caught.value.code == "E1002"
     assert "nothing_of_that_name" in caught.value.message
     assert f"-o {tmp_path / 'k.so'} {source}" in caught.value.message
 
@@ -181,7 +181,7 @@ def test_the_message_is_short_and_holds_the_first_error(tmp_path, source):
         tmp_path,
         source,
     )
-    assert error.code == "E0702"
+    assert error.code == "E1002"
     assert "k.c:1: error: boo" in error.message
     assert len(error.message.splitlines()) < 20
     assert "more lines" in error.message
@@ -204,7 +204,7 @@ def test_a_hanging_compiler_and_its_children_are_killed(tmp_path, source):
         f"sleep 60 & echo $! > {pids}; echo $$ >> {pids}; wait", tmp_path, source, 0.5
     )
     assert time.monotonic() - began < 10
-    assert error.code == "E0703"
+    assert error.code == "E1003"
     assert "0.5 s" in error.message
     assert "OPSLIB_COMPILE_TIMEOUT" in error.help
     deadline = time.monotonic() + 5
@@ -230,21 +230,21 @@ def _alive(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("body", "code", "words"),
     [
-        ("echo 'x.c:1: internal compiler error: in foo'; exit 4", "E0704", "crashed"),
-        ("kill -SEGV $$", "E0704", "crashed"),
-        ("kill -KILL $$", "E0705", "memory"),
+        ("echo 'x.c:1: internal compiler error: in foo'; exit 4", "E1004", "crashed"),
+        ("kill -SEGV $$", "E1004", "crashed"),
+        ("kill -KILL $$", "E1005", "memory"),
         (
             "echo 'gcc: fatal error: Killed signal terminated program cc1'; exit 1",
-            "E0705",
+            "E1005",
             "memory",
         ),
-        ("echo 'a.s: No space left on device'; exit 1", "E0706", "disk is full"),
+        ("echo 'a.s: No space left on device'; exit 1", "E1006", "disk is full"),
         (
             "echo \"gcc: cannot execute 'cc1': No such file\"; exit 1",
-            "E0707",
+            "E1007",
             "cannot compile even an empty file",
         ),
-        ("exit 0", "E0707", "wrote no library"),
+        ("exit 0", "E1007", "wrote no library"),
     ],
 )
 def test_failures_are_told_apart(tmp_path, source, body, code, words):
@@ -264,7 +264,7 @@ def test_a_vanished_compiler(tmp_path, source):
         compile_shared(
             Toolchain("gcc", (gone,), gone, "1"), source, tmp_path / "k.so", (), 5.0
         )
-    assert caught.value.code == "E0707"
+    assert caught.value.code == "E1007"
 
 
 def test_probe(tmp_path):
@@ -290,7 +290,7 @@ def test_zig_alone_is_enough(tmp_path, monkeypatch, source):
     source.write_text("int f( {")
     with pytest.raises(CompileError) as caught:
         compile_shared(chain, source, tmp_path / "k.so", ("-O2",), 300.0)
-    assert caught.value.code == "E0702"
+    assert caught.value.code == "E1002"
     toolchain._find.cache_clear()
 
 

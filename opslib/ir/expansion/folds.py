@@ -19,11 +19,21 @@ from opslib.ir.build import (
     product,
     select,
 )
-from opslib.ir.dtypes import FLOAT64, INT64, compute_type, sum_type
+from opslib.ir.dtypes import FLOAT64, compute_type, sum_type
 from opslib.ir.expansion import calls, values
 from opslib.ir.expansion.extents import infer
 from opslib.ir.expansion.frame import Frame, Scope, fresh
-from opslib.ir.expr import ONE, ZERO, Axis, Const, Expr, Fold, Order, Prim, Scan
+from opslib.ir.expr import (
+    ONE,
+    ZERO,
+    Axis,
+    Const,
+    Expr,
+    Fold,
+    Order,
+    Scan,
+    substitute,
+)
 from opslib.ir.packs import ravel
 from opslib.language import syntax
 
@@ -201,7 +211,20 @@ def _scan(
         argument = cast(argument, sum_type(argument.dtype))
     at = _position(frame, node, 1, scope)
     made = SCANS[node.function](argument.dtype)
-    return Scan(made, axes[0], (argument,), at)
+    axis = axes[0]
+    if _keyword(frame, node, "reverse", scope):
+        # The suffix of x at i is the prefix of the mirrored x at n - 1 - i.
+        argument = substitute(argument, {axis.index: _mirrored(axis, axis.index)})
+        at = _mirrored(axis, at)
+    if _keyword(frame, node, "exclusive", scope):
+        before = Scan(made, axis, (argument,), arithmetic("sub", at, ONE))
+        return select(compare("gt", at, axis.start), before, made.identity[0])
+    return Scan(made, axis, (argument,), at)
+
+
+def _mirrored(axis: Axis, at: Expr) -> Expr:
+    last = arithmetic("sub", arithmetic("add", axis.start, axis.stop), ONE)
+    return arithmetic("sub", last, at)
 
 
 def _position(frame: Frame, node: syntax.Along, k: int, scope: Scope) -> Expr:

@@ -129,9 +129,9 @@ def fresh(frame: Frame, scope: Scope, base: str) -> str:
     """
     shared = frame.shared
     live = {a.name for a in scope.axes}
-    number = 1
+    number, joint = 1, "_" if base[-1:].isdigit() else ""
     while True:
-        name = base if number == 1 else f"{base}{number}"
+        name = base if number == 1 else f"{base}{joint}{number}"
         owner = shared.owners.get(name, shared.definition)
         if name not in live and name not in shared.reserved:
             if owner == shared.definition:

@@ -191,6 +191,15 @@ def joined(monoid: Monoid) -> Monoid:
     return dataclasses.replace(monoid, name=f"{monoid.name}_states", lift=state)
 
 
+def row_of(node: Expr) -> Expr:
+    """A scan or order without the position asked for; other nodes as they are."""
+    if isinstance(node, Scan):
+        return Scan(node.monoid, node.axis, node.args, ZERO, node.output)
+    if isinstance(node, Order):
+        return Order(node.axis, node.value, ZERO, node.descending, node.output)
+    return node
+
+
 def finished(monoid: Monoid, output: int, states: tuple[Expr, ...]) -> Expr:
     """One finished value of the states."""
     mapping: dict[Expr, Expr] = {
@@ -278,7 +287,7 @@ class Body:
             return done[key]
         new: Expr
         if isinstance(node, Scan | Order) and self._may_hoist(
-            node.axis, guarded, ranged, free_indices(_row(node)) <= self.bound, node
+            node.axis, guarded, ranged, free_indices(row_of(node)) <= self.bound, node
         ):
             at = self._hoist(node.at, guarded, ranged, done)
             new = self._element(node, at)
@@ -494,7 +503,7 @@ class Body:
     # -- rows that are computed at once --------------------------------------------
 
     def _element(self, node: Scan | Order, at: Expr) -> Expr:
-        key = _row(node)
+        key = row_of(node)
         row = self.known.get(key)
         if row is None:
             from opslib.lowering.skeletons import order, scan
@@ -508,13 +517,6 @@ class Body:
         dtype = self.builder.buffers[name].dtype
         read = Read(name, (arith.sub(at, start),), dtype)
         return read if dtype == node.dtype else Cast(read, node.dtype)
-
-
-def _row(node: Scan | Order) -> Expr:
-    """What a scan or order is without the position asked for."""
-    if isinstance(node, Scan):
-        return Scan(node.monoid, node.axis, node.args, ZERO, node.output)
-    return Order(node.axis, node.value, ZERO, node.descending, node.output)
 
 
 def _base(node: Expr) -> str:

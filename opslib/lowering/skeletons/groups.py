@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from opslib.ir.expr import Axis, Define, Expr, Fold, Index, Order, Program, Read, Scan, walk
+from opslib.ir.expr import (
+    Axis,
+    Define,
+    Expr,
+    Fold,
+    Order,
+    Program,
+    Read,
+    Scan,
+    free_indices,
+    walk,
+)
 from opslib.lowering.skeletons import arith
-from opslib.lowering.skeletons.builder import Builder, needs_statements
+from opslib.lowering.skeletons.builder import Builder, needs_statements, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +37,12 @@ class Group:
         return any(not d.is_plain or d.recurrent for d in self.defines)
 
 
-def groups(program: Program) -> list[Group]:
+def groups(builder: Builder, program: Program) -> list[Group]:
     """The definitions in order, each in one group."""
     found: list[Group] = []
     locals_ = frozenset(t.name for t in program.locals)
     for define in program.defines:
-        alone = Group((define,), _wanted_depth(define))
+        alone = Group((define,), _wanted_depth(builder, define))
         if found and not alone.is_special and not found[-1].is_special:
             last = found[-1]
             depth = min(last.depth, alone.depth)
@@ -58,42 +69,37 @@ def _whole(defines: tuple[Define, ...]) -> bool:
     return all(len(d.axes) <= 1 for d in defines)
 
 
-def _wanted_depth(define: Define) -> int:
-    """All axes for a reduced value, else all but the one that is vectorised."""
+def _wanted_depth(builder: Builder, define: Define) -> int:
+    """All axes if lanes are wanted within each value, else all but the last."""
     rank = len(define.axes)
-    if rank and needs_statements(define.value):
-        last = define.axes[-1].name
-        inside = [
-            n for n in walk(define.value)
-            if isinstance(n, Fold | Scan | Order)
-        ]
-        from opslib.ir.expr import free_indices
-
-        if any(last in free_indices(n) for n in inside) and all(
-            _is_reduced(n, last) for n in _outside(define.value)
-        ):
-            return rank
+    if rank and not lanes_over_columns(builder, define.value, define.axes[-1]):
+        return rank
     return max(0, rank - 1)
 
 
-def _outside(root: Expr) -> list[Read]:
-    """Reads that are under no fold."""
-    found: list[Read] = []
-    stack, seen = [root], set()
-    while stack:
-        node = stack.pop()
-        if node in seen or isinstance(node, Fold | Scan | Order):
-            continue
-        seen.add(node)
-        if isinstance(node, Read):
-            found.append(node)
-        stack.extend(node.children)
-    return found
-
-
-def _is_reduced(read: Read, last: str) -> bool:
-    del read, last
-    return True
+def lanes_over_columns(builder: Builder, value: Expr, last: Axis) -> bool:
+    """Whether lanes go over the output's last axis, not over the folds' own."""
+    inside = [
+        n
+        for n in walk(value)
+        if isinstance(n, Fold | Scan | Order) and last.name in free_indices(row_of(n))
+    ]
+    if not inside:
+        return True
+    if any(not isinstance(n, Fold) for n in inside):
+        return False
+    if any(last.name in free_indices(a) for n in inside for a in n.children
+           if isinstance(a, Axis)):
+        # Windows: lanes would each have a range of their own.
+        return False
+    over_columns = over_fold = 0
+    for fold in inside:
+        assert isinstance(fold, Fold)
+        for n in walk(*fold.args):
+            if isinstance(n, Read):
+                over_columns += read_cost(builder, n, last.name)
+                over_fold += read_cost(builder, n, fold.axes[-1].name)
+    return over_columns < over_fold
 
 
 def _fits(defines: tuple[Define, ...], depth: int, locals_: frozenset[str]) -> bool:
@@ -113,27 +119,8 @@ def _fits(defines: tuple[Define, ...], depth: int, locals_: frozenset[str]) -> b
     return True
 
 
-def output_cost(
-    builder: Builder, value: Expr, axes: tuple[Axis, ...], index: str
-) -> tuple[int, int]:
-    """Cost of the folds' reads with lanes over `index`, and over the fold's last axis."""
-    del axes
-    over_output = over_fold = 0
-    for fold in walk(value):
-        if not isinstance(fold, Fold):
-            continue
-        inner = fold.axes[-1].name
-        for n in walk(*fold.args):
-            if isinstance(n, Read):
-                over_output += read_cost(builder, n, index)
-                over_fold += read_cost(builder, n, inner)
-    return over_output, over_fold
-
-
 def read_cost(builder: Builder, read: Read, index: str) -> int:
     """1 for an invariant or contiguous read along `index`, more for a strided one."""
-    from opslib.ir.expr import free_indices
-
     if index not in free_indices(read):
         return 1
     name = builder.memory.get(read.tensor, (read.tensor, 0))[0]
@@ -145,8 +132,3 @@ def read_cost(builder: Builder, read: Read, index: str) -> int:
         return 8
     found = arith.affine(last, index)
     return 1 if found is not None and found[0] == arith.integer(1) else 8
-
-
-def own_indices(define: Define) -> tuple[Index, ...]:
-    """The definition's index variables."""
-    return tuple(a.index for a in define.axes)

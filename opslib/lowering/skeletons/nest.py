@@ -46,7 +46,7 @@ def lower(
     builder = Builder(program, layout, name)
     body = builder.root()
     builder.checks(body)
-    parts = groups(program)
+    parts = groups(builder, program)
     kept = _read_elsewhere(program, parts)
     for tensor in program.locals:
         if tensor.name in kept:

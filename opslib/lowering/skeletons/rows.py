@@ -34,7 +34,7 @@ from opslib.lowering.skeletons.builder import (
     grain_of,
     needs_statements,
 )
-from opslib.lowering.skeletons.groups import Group, output_cost
+from opslib.lowering.skeletons.groups import Group, lanes_over_columns
 
 # Columns of one piece of a long row: small enough for the first-level cache with a few
 # operands, long enough that the loop over pieces costs nothing.
@@ -74,7 +74,7 @@ def emit(builder: Builder, body: Body, group: Group, kept: frozenset[str]) -> No
     rows = product(a.stop for a in axes)
     works = [_work(d, group.depth) for d in group.defines]
     longest = works[0]
-    for w in works[1:]:
+    for w in dict.fromkeys(works[1:]):
         longest = arith.most(longest, w)
     many = _rows(builder, body, group, axes, rows, longest, kept, parallel=True)
     if longest is ONE:
@@ -278,17 +278,7 @@ def _cluster(
     last = axes[-1]
     over_columns = True
     if cluster.alone and needs_statements(value):
-        left = [n for n in walk(value) if isinstance(n, Fold | Scan | Order)]
-        inside = [n for n in left if last.name in free_indices(n)]
-        if any(not isinstance(n, Fold) for n in inside):
-            over_columns = False
-        elif inside:
-            columns_cost, fold_cost = output_cost(builder, value, axes, last.name)
-            over_columns = columns_cost < fold_cost
-        if any(last.name in free_indices(a) for n in inside
-               if isinstance(n, Fold) for a in n.axes):
-            # Windows: lanes would each have a range of their own.
-            over_columns = False
+        over_columns = lanes_over_columns(builder, value, last)
 
     def finish(
         at: Body, points: tuple[Expr, ...], given: Expr | None = None

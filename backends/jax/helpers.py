@@ -1,0 +1,278 @@
+"""What printed jax code calls: twins of `opslib.codegen.array_helpers`.
+
+Everything here works on tracers, so nothing raises on data: indices are clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Array = Any
+State = tuple[Any, ...]
+
+
+# --- Primitives --------------------------------------------------------------------
+
+
+def _is_float(*values: Array) -> bool:
+    return bool(jnp.issubdtype(jnp.result_type(*values), jnp.floating))
+
+
+def _same(x: Array, y: Array) -> tuple[Array, Array]:
+    dtype = jnp.result_type(x, y)
+    return jnp.asarray(x, dtype), jnp.asarray(y, dtype)
+
+
+def maximum(x: Array, y: Array) -> Array:
+    """The larger; nan if either is; of two zeros the positive one."""
+    return jnp.where((x == 0) & (y == 0), x + y, jnp.maximum(x, y))
+
+
+def minimum(x: Array, y: Array) -> Array:
+    """The smaller; nan if either is; of two zeros the negative one."""
+    return jnp.where((x == 0) & (y == 0), -(-x - y), jnp.minimum(x, y))
+
+
+def sign(x: Array) -> Array:
+    """-1, 0 or 1; nan and -0.0 stay."""
+    return jnp.where((x == 0) | (x != x), x, jnp.sign(x))
+
+
+def floordiv(x: Array, y: Array) -> Array:
+    """floor(x / y); 0 for an integer divided by 0."""
+    if _is_float(x, y):
+        return jnp.where(jnp.isinf(x), x / y, jnp.floor_divide(x, y))
+    return _whole(jnp.floor_divide, x, y)
+
+
+def mod(x: Array, y: Array) -> Array:
+    """The remainder with the sign of y; 0 for an integer divided by 0."""
+    return jnp.mod(x, y) if _is_float(x, y) else _whole(jnp.mod, x, y)
+
+
+def fmod(x: Array, y: Array) -> Array:
+    """The remainder with the sign of x; 0 for an integer divided by 0."""
+    return jnp.fmod(x, y) if _is_float(x, y) else _whole(jnp.fmod, x, y)
+
+
+def _whole(operation: Callable[..., Array], x: Array, y: Array) -> Array:
+    x, y = _same(x, y)
+    # The smallest integer over -1 is undefined in XLA; the others wrap to -x and 0.
+    minus = y == -1 if jnp.issubdtype(y.dtype, jnp.signedinteger) else False
+    safe = jnp.where((y == 0) | minus, 1, y).astype(y.dtype)
+    result = operation(x, safe)
+    result = jnp.where(minus, operation(x, jnp.ones_like(y)), result)
+    if operation is jnp.floor_divide:
+        result = jnp.where(minus, -x, result)
+    return jnp.where(y == 0, jnp.zeros_like(result), result)
+
+
+def pow(x: Array, y: Array) -> Array:
+    """x to the y; integers wrap, and a negative y inverts as C does."""
+    if _is_float(x, y):
+        return jnp.power(x, y)
+    x, y = jnp.broadcast_arrays(*_same(x, y))
+    bits = 8 * x.dtype.itemsize
+    result, base, left = jnp.ones_like(x), x, jnp.where(y < 0, 0, y).astype(x.dtype)
+    for _ in range(bits):
+        result = jnp.where(left & 1 == 1, result * base, result)
+        base, left = base * base, left >> 1
+    odd = jnp.where(y & 1 == 1, x, jnp.ones_like(x))
+    inverse = jnp.where((x == 1) | (x * x == 1), odd, jnp.zeros_like(x))
+    return jnp.where(y < 0, inverse, result)
+
+
+def shl(x: Array, y: Array) -> Array:
+    """x * 2^y wrapped; 0 for a count outside 0 .. bits - 1."""
+    x, y = _same(x, y)
+    inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
+    return jnp.where(inside, x << jnp.where(inside, y, 0).astype(y.dtype), 0).astype(
+        x.dtype
+    )
+
+
+def shr(x: Array, y: Array) -> Array:
+    """floor(x / 2^y); the sign for a count outside 0 .. bits - 1."""
+    x, y = _same(x, y)
+    inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
+    fill = jnp.where(x < 0, ~jnp.zeros_like(x), jnp.zeros_like(x))
+    return jnp.where(inside, x >> jnp.where(inside, y, 0).astype(y.dtype), fill)
+
+
+def erf(x: Array) -> Array:
+    """The error function."""
+    return jax.scipy.special.erf(x)
+
+
+def erfc(x: Array) -> Array:
+    """1 - erf(x), without cancellation."""
+    return jax.scipy.special.erfc(x)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x)."""
+    return lax.logistic(x)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + e^x), without overflow."""
+    return jnp.logaddexp(x, jnp.zeros_like(x))
+
+
+def log_sigmoid(x: Array) -> Array:
+    """log(sigmoid(x))."""
+    return -jnp.logaddexp(-x, jnp.zeros_like(x))
+
+
+def silu(x: Array) -> Array:
+    """x * sigmoid(x)."""
+    return x * lax.logistic(x)
+
+
+def gelu(x: Array) -> Array:
+    """x * erfc(-x / sqrt(2)) / 2."""
+    return x * jax.scipy.special.erfc(x * -(0.5**0.5)) / 2
+
+
+def gelu_tanh(x: Array) -> Array:
+    """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
+    return x * lax.logistic(1.5957691216057308 * (x + 0.044715 * x * x * x))
+
+
+# --- Reading and writing -----------------------------------------------------------
+
+
+def clipped(x: Array, *indices: Array, axis: int = 0) -> Array:
+    """``x[..., i, j]`` from `axis` on, with each index moved to the nearest edge."""
+    lengths = x.shape[axis : axis + len(indices)]
+    if 0 in lengths:
+        points = jnp.broadcast_shapes(*(jnp.shape(i) for i in indices))
+        rest = x.shape[axis + len(indices) :]
+        return jnp.zeros((*x.shape[:axis], *points, *rest), x.dtype)
+    where = tuple(jnp.clip(i, 0, n - 1) for i, n in zip(indices, lengths, strict=True))
+    return x[(*(slice(None),) * axis, *where)]
+
+
+def scatter(
+    target: Array,
+    indices: tuple[Array, ...],
+    value: Array,
+    mask: Array | None,
+    combine: str | Callable[..., State] | None = None,
+) -> Array:
+    """`target` with `value` stored, or combined in, at points where `mask` is true."""
+    if 0 in target.shape or 0 in value.shape:
+        return target
+    where = tuple(
+        jnp.broadcast_to(jnp.clip(i, 0, n - 1), value.shape)
+        for i, n in zip(indices, target.shape, strict=True)
+    )
+    if mask is not None:
+        # A position past the end is dropped.
+        gone = jnp.broadcast_to(mask, value.shape)
+        where = tuple(
+            jnp.where(gone, i, n) for i, n in zip(where, target.shape, strict=True)
+        )
+    if combine is None or combine == "set":
+        return _last(target, where, value)
+    if isinstance(combine, str):
+        change = getattr(target.at[where], combine)
+        return change(value.astype(target.dtype), mode="drop")
+    flat = [i.reshape(-1) for i in where]
+    values = value.reshape(-1)
+
+    def step(k: Array, current: Array) -> Array:
+        at = tuple(i[k] for i in flat)
+        (new,) = combine(current[at], values[k])
+        return current.at[at].set(new, mode="drop")
+
+    return lax.fori_loop(0, values.shape[0], step, target)
+
+
+def _last(target: Array, where: tuple[Array, ...], value: Array) -> Array:
+    """Stores; of several values for one place the last wins, which XLA leaves open."""
+    flat = jnp.zeros(value.shape, jnp.int64)
+    for index, extent in zip(where, target.shape, strict=True):
+        flat = jnp.where(index < extent, flat * extent + index, target.size)
+    flat = jnp.minimum(flat.reshape(-1), target.size)
+    turn = jnp.arange(flat.shape[0])
+    last = jnp.full(target.size, -1, turn.dtype).at[flat].max(turn, mode="drop")
+    given = value.reshape(-1)[jnp.maximum(last, 0)].astype(target.dtype)
+    result = jnp.where(last >= 0, given, target.reshape(-1))
+    return result.reshape(target.shape)
+
+
+# --- Folds, scans, order -----------------------------------------------------------
+
+
+def fold(
+    combine: Callable[..., State],
+    identity: Sequence[Any],
+    states: Sequence[Array],
+    axis: int | tuple[int, ...],
+) -> State:
+    """Joins states along `axis` (several: in lexicographic order), neighbours first."""
+    axes = (axis,) if isinstance(axis, int) else axis
+    current = []
+    for state in states:
+        moved = jnp.moveaxis(state, axes, tuple(range(-len(axes), 0)))
+        kept = moved.shape[: moved.ndim - len(axes)]
+        length = 1
+        for n in moved.shape[moved.ndim - len(axes) :]:
+            length *= n
+        current.append(moved.reshape(*kept, length))
+    count = current[0].shape[-1]
+    if count == 0:
+        return tuple(
+            jnp.full(s.shape[:-1], i, s.dtype)
+            for s, i in zip(current, identity, strict=True)
+        )
+    while count > 1:
+        even = [s[..., 0 : count - 1 : 2] for s in current]
+        odd = [s[..., 1::2] for s in current]
+        joined = combine(*even, *odd)
+        if count % 2:
+            joined = tuple(
+                jnp.concatenate([j, s[..., -1:]], axis=-1)
+                for j, s in zip(joined, current, strict=True)
+            )
+        current, count = list(joined), (count + 1) // 2
+    return tuple(s[..., 0] for s in current)
+
+
+def scan(
+    combine: Callable[..., State],
+    identity: Sequence[Any],
+    states: Sequence[Array],
+    axis: int,
+) -> State:
+    """Running states along `axis`, each including its own element."""
+
+    def join(earlier: State, later: State) -> State:
+        return tuple(combine(*earlier, *later))
+
+    found: State = lax.associative_scan(join, tuple(states), axis=axis)
+    return found
+
+
+def cummax(x: Array, axis: int) -> Array:
+    """Running maximum; a nan stays."""
+    return lax.associative_scan(jnp.maximum, x, axis=axis)
+
+
+def cummin(x: Array, axis: int) -> Array:
+    """Running minimum; a nan stays."""
+    return lax.associative_scan(jnp.minimum, x, axis=axis)
+
+
+def argsort(x: Array, axis: int = -1, descending: bool = False) -> Array:
+    """Stable order; nan last when ascending and first when descending."""
+    if not descending:
+        return jnp.argsort(x, axis=axis, stable=True)
+    backwards = jnp.argsort(jnp.flip(x, axis), axis=axis, stable=True)
+    return x.shape[axis] - 1 - jnp.flip(backwards, axis)

@@ -1,0 +1,392 @@
+"""Values with error bounds: the algebra that `bound` evaluates a program in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from opslib.analysis import bound_rules
+from opslib.ir import elementwise
+from opslib.ir.algebra import Algebra, Array, Template, Wide
+from opslib.ir.dtypes import DType
+from opslib.ir.monoid import Monoid
+
+
+def _limit(dtype: DType, which: str) -> float:
+    """``max``, ``tiny`` (the smallest normal) or ``smallest_subnormal`` of a float."""
+    info: Any = ml_dtypes.finfo
+    return float(getattr(info(dtype.numpy), which))
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """What the arithmetic under judgement promises; see `docs/numerics.md`.
+
+    Attributes:
+        unit_roundoff: by dtype name; a dtype that is absent rounds to nearest.
+        accumulator: unit roundoff of long sums, by dtype name of the sum; a dtype that
+            is absent sums in its own unit roundoff.
+        ulp: primitive -> worst error in units in the last place; a primitive that is
+            absent is correctly rounded.
+        flushes: subnormal operands and results may become zero.
+    """
+
+    unit_roundoff: Mapping[str, float] = field(default_factory=dict)
+    accumulator: Mapping[str, float] = field(default_factory=dict)
+    ulp: Mapping[str, float] = field(default_factory=dict)
+    flushes: bool = False
+
+    def unit(self, dtype: DType) -> float:
+        """u of a float type."""
+        return self.unit_roundoff.get(dtype.name, dtype.unit_roundoff)
+
+    def sum_unit(self, dtype: DType) -> float:
+        """u of a long sum of a float type."""
+        return self.accumulator.get(dtype.name, self.unit(dtype))
+
+    def tiny(self, dtype: DType) -> float:
+        """What underflow may cost: a normal number when flushing, else a subnormal."""
+        return _limit(dtype, "tiny" if self.flushes else "smallest_subnormal")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Values and, of the same shape, how far a correct kernel may be from them.
+
+    For bool, a positive bound means "may be the other one".
+    """
+
+    value: Array
+    bound: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The state of a float sum: enough for a bound that holds for any order."""
+
+    value: Array
+    bound: Array
+    size: Array
+    count: Array
+    dtype: DType
+
+
+Value = Pair | Sums
+
+
+def _paired(value: Array, bound: Array | float) -> Pair:
+    return Pair(value, np.broadcast_to(np.asarray(bound, np.float64), value.shape))
+
+
+class Pairs(Algebra[Value]):
+    """See the module's docstring."""
+
+    def __init__(self, arithmetic: Arithmetic, wide: np.dtype[Any]) -> None:
+        self.arithmetic = arithmetic
+        self.plain = Wide(wide)
+
+    # --- Shape and plain values ---------------------------------------------------
+
+    def each(self, value: Value, change: Callable[[Array], Array]) -> Value:
+        if isinstance(value, Sums):
+            return Sums(
+                change(value.value),
+                change(value.bound),
+                change(value.size),
+                change(value.count),
+                value.dtype,
+            )
+        return Pair(change(value.value), change(value.bound))
+
+    def data(self, value: Value) -> Array:
+        return value.value
+
+    def load(self, array: Array, dtype: DType) -> Value:
+        value = self.plain.load(array, dtype)
+        bound: Array | float = 0.0
+        if self.arithmetic.flushes and dtype.is_float:
+            normal = self.arithmetic.tiny(dtype)
+            bound = np.where(np.abs(value) < normal, np.abs(value), 0)
+        return _paired(value, bound)
+
+    def zeros(self, shape: tuple[int, ...], dtype: DType) -> Value:
+        return Pair(self.plain.zeros(shape, dtype), np.zeros(shape))
+
+    def integers(self, array: Array) -> Value:
+        return _paired(array, 0.0)
+
+    def constant(self, number: bool | int | float, dtype: DType, ndim: int) -> Value:
+        value = self.plain.constant(number, dtype, ndim)
+        bound = 0.0
+        if dtype.is_float and np.isfinite(float(number)):
+            stored = float(elementwise.numpy_constant(number, dtype.numpy).astype(float))
+            if stored != float(number):
+                bound = dtype.unit_roundoff * abs(float(number))
+        return _paired(value, bound)
+
+    def where(self, mask: Array, yes: Value, no: Value) -> Value:
+        return Pair(
+            np.where(mask, yes.value, no.value), np.where(mask, yes.bound, no.bound)
+        )
+
+    def concatenated(self, first: Value, second: Value) -> Value:
+        join = self.plain.concatenated
+        return Pair(join(first.value, second.value), join(first.bound, second.bound))
+
+    def stacked(self, values: Sequence[Value]) -> Value:
+        return Pair(
+            self.plain.stacked([v.value for v in values]),
+            self.plain.stacked([v.bound for v in values]),
+        )
+
+    # --- Operations ---------------------------------------------------------------
+
+    def prim(self, op: str, args: tuple[Value, ...], dtype: DType) -> Value:
+        values, bounds = [a.value for a in args], [a.bound for a in args]
+        result = self.plain.prim(op, tuple(values), dtype)
+        with np.errstate(all="ignore"):
+            if result.dtype == np.bool_:
+                return _paired(result, _doubt(op, values, bounds))
+            error = bound_rules.propagated(op, values, bounds, result)
+            error = np.broadcast_to(error, result.shape)
+            if dtype.is_float and op not in bound_rules.EXACT:
+                ulp = 2 * self.arithmetic.ulp.get(op, 0.5)
+                error = self._rounded(result, error, ulp, dtype)
+            infinite = sum(np.isinf(b).astype(float) for b in bounds)
+            return self._settled(result, error, np.asarray(infinite) > 0, dtype)
+
+    def _rounded(self, value: Array, error: Array, ulp: float, dtype: DType) -> Array:
+        """`error` and that of rounding: `ulp` times u, and what underflow costs."""
+        size = np.abs(value) + error
+        error = error + ulp * self.arithmetic.unit(dtype) * size
+        normal = _limit(dtype, "tiny")
+        low = (np.abs(value) - error < normal) & (size > 0)
+        return np.where(low, error + self.arithmetic.tiny(dtype), error)
+
+    def _settled(
+        self, value: Array, error: Array, doubtful: Array, dtype: DType
+    ) -> Pair:
+        """Where the type overflows, and where the value is no number."""
+        error = np.asarray(error, np.float64)
+        if dtype.is_float:
+            largest = _limit(dtype, "max")
+            size = np.abs(value)
+            finite = np.isfinite(value)
+            surely = finite & (size - error > largest * (1 + dtype.unit_roundoff))
+            perhaps = finite & ~surely & (size + error > largest)
+            value = np.where(surely, np.copysign(np.inf, value), value)
+            error = np.where(perhaps, np.inf, error)
+            lost = np.where(doubtful | (error == np.inf), np.inf, 0.0)
+            error = np.where(np.isfinite(value), error, lost)
+        return _paired(value, np.where(np.isnan(error), np.inf, error))
+
+    def cast(self, value: Value, source: DType, target: DType) -> Value:
+        if source == target:
+            return value
+        result = self.plain.cast(value.value, source, target)
+        error = value.bound
+        with np.errstate(all="ignore"):
+            if target.kind == "bool":
+                return _paired(result, (np.abs(value.value) <= error) & (error > 0))
+            if not target.is_float:
+                if source.is_float:
+                    low, high = (
+                        np.trunc(value.value + s * error) - np.trunc(value.value)
+                        for s in (-1, 1)
+                    )
+                    moved = np.maximum(np.abs(low), np.abs(high))
+                    error = np.where(error > 0, moved, 0)
+                return _paired(result, error)
+            exact = source.is_float and source.mantissa <= target.mantissa
+            exact = exact and (source.name, target.name) != ("bfloat16", "float16")
+            if source.is_integer:
+                # Integers below 2^mantissa are exact.
+                big = np.abs(result) > 2.0**target.mantissa
+                step = target.unit_roundoff * np.abs(result)
+                error = error + np.where(big, step, 0)
+            elif not exact and source.is_float:
+                unit = target.unit_roundoff
+                size = np.abs(result) + error
+                low = size < _limit(target, "tiny")
+                tiny = np.where(low & (size > 0), self.arithmetic.tiny(target), 0)
+                error = error + unit * size + tiny
+            return self._settled(result, error, np.isinf(value.bound), target)
+
+    def outcomes(self, condition: Value) -> tuple[Array, Array]:
+        doubt = condition.bound > 0
+        return condition.value | doubt, ~condition.value | doubt
+
+    def select(self, condition: Value, yes: Value, no: Value) -> Value:
+        """Where the condition is in doubt, the hull of both outcomes."""
+        value = np.where(condition.value, yes.value, no.value)
+        bound = np.where(condition.value, yes.bound, no.bound)
+        doubt = condition.bound > 0
+        if doubt.any():
+            other = np.where(condition.value, no.bound, yes.bound)
+            with np.errstate(all="ignore"):
+                if value.dtype == np.bool_:
+                    gap = (yes.value != no.value).astype(float)
+                else:
+                    gap = np.abs(yes.value.astype(float) - no.value.astype(float))
+                    gap = np.where(yes.value == no.value, 0.0, gap)
+            hull = np.maximum(bound, np.where(np.isnan(gap), np.inf, gap) + other)
+            bound = np.where(doubt, hull, bound)
+        return _paired(value, bound)
+
+    def doubted(self, read: Value, indices: Sequence[Value]) -> Value:
+        if not any(i.bound.any() for i in indices):
+            return read
+        doubt = sum((i.bound > 0).astype(float) for i in indices)
+        return _paired(read.value, np.where(np.asarray(doubt) > 0, np.inf, read.bound))
+
+    def ordered(self, values: Value) -> Value:
+        # The k-th smallest moves by no more than the worst of the row.
+        worst = values.bound.max(axis=-1, keepdims=True, initial=0.0)
+        return _paired(values.value, worst)
+
+    def ranked(self, values: Value, positions: Value) -> Value:
+        doubt = values.bound.any(axis=-1)
+        return _paired(positions.value, np.where(doubt, np.inf, 0.0))
+
+    # --- Sums ---------------------------------------------------------------------
+
+    def identity(self, monoid: Monoid, ndim: int) -> list[Value]:
+        if not _is_sum(monoid):
+            return super().identity(monoid, ndim)
+        zero = self.plain.constant(0.0, monoid.state[0], ndim)
+        none = np.zeros((1,) * ndim)
+        return [Sums(zero, none, zero, none, monoid.state[0])]
+
+    def lifted(
+        self, monoid: Monoid, states: list[Value], within: Array | None
+    ) -> list[Value]:
+        if not _is_sum(monoid):
+            return super().lifted(monoid, states, within)
+        value, bound = states[0].value, states[0].bound
+        count = np.ones(value.shape)
+        if within is not None:
+            value = np.where(within, value, np.zeros_like(value))
+            bound, count = np.where(within, bound, 0), np.where(within, count, 0)
+        return [Sums(value, bound, np.abs(value), count, monoid.state[0])]
+
+    def combine(
+        self,
+        monoid: Monoid,
+        earlier: Sequence[Value],
+        later: Sequence[Value],
+        template: Template[Value],
+    ) -> list[Value]:
+        a, b = earlier[0], later[0]
+        if not (isinstance(a, Sums) and isinstance(b, Sums)):
+            return super().combine(monoid, earlier, later, template)
+        return [
+            Sums(
+                a.value + b.value,
+                a.bound + b.bound,
+                a.size + b.size,
+                a.count + b.count,
+                a.dtype,
+            )
+        ]
+
+    def reduce(
+        self,
+        monoid: Monoid,
+        states: Sequence[Value],
+        count: int,
+        template: Template[Value],
+    ) -> list[Value]:
+        if isinstance(states[0], Sums):
+            return [
+                self.each(
+                    states[0],
+                    lambda a: np.broadcast_to(a, (*a.shape[:-1], count)).sum(axis=-1),
+                )
+            ]
+        return super().reduce(monoid, states, count, template)
+
+    def settled(self, monoid: Monoid, states: Sequence[Value]) -> Sequence[Value]:
+        state = states[0]
+        if not isinstance(state, Sums):
+            return states
+        with np.errstate(all="ignore"):
+            value = state.value
+            factor = _gamma(state.count - 1, self.arithmetic.sum_unit(state.dtype))
+            # The terms as computed are larger by their own errors.
+            error = state.bound + factor * (state.size + state.bound)
+            if self.arithmetic.flushes:
+                error = error + state.count * self.arithmetic.tiny(state.dtype)
+            error = np.where(state.count > 0, error, 0)
+            largest = _limit(state.dtype, "max")
+            # A partial sum may overflow although the whole does not.
+            perhaps = np.isfinite(value) & (state.size + error > largest)
+            error = np.where(perhaps, np.inf, error)
+            return [
+                self._settled(value, error, np.isinf(state.bound), state.dtype)
+            ]
+
+    # --- Writing ------------------------------------------------------------------
+
+    def assign(self, target: Value, points: Array, value: Value) -> None:
+        target.value.reshape(-1)[points] = value.value
+        target.bound.reshape(-1)[points] = value.bound
+
+    def scatter(
+        self,
+        monoid: Monoid,
+        target: Value,
+        points: Array,
+        value: Value,
+        template: Template[Value],
+    ) -> None:
+        if not _is_sum(monoid):
+            super().scatter(monoid, target, points, value, template)
+            return
+        total, error = target.value.reshape(-1), target.bound.reshape(-1)
+        size, count = np.abs(total).astype(np.float64), np.zeros(total.shape)
+        np.add.at(total, points, value.value)
+        np.add.at(error, points, value.bound)
+        np.add.at(size, points, np.abs(value.value).astype(np.float64))
+        np.add.at(count, points, 1.0)
+        unit = self.arithmetic.sum_unit(monoid.state[0])
+        error += np.where(count > 0, _gamma(count, unit) * (size + error), 0)
+
+
+def _is_sum(monoid: Monoid) -> bool:
+    return monoid.name == "sum" and monoid.state[0].is_float
+
+
+def _gamma(n: Array, unit: float) -> Array:
+    """n u / (1 - n u): the relative error of n roundings."""
+    n = np.maximum(n, 0)
+    return np.where(n * unit < 1, n * unit / (1 - np.minimum(n * unit, 0.999)), np.inf)
+
+
+def _doubt(op: str, values: Sequence[Array], bounds: Sequence[Array]) -> Array:
+    """Where a comparison, test or logical operation may come out otherwise."""
+    if not any(b.any() for b in bounds):
+        return np.zeros(())
+    if op in ("isnan", "isinf", "isfinite"):
+        return np.isinf(bounds[0])
+    if op == "signbit":
+        return (np.abs(values[0]) <= bounds[0]) & (bounds[0] > 0)
+    if op == "not":
+        return bounds[0] > 0
+    x, y = values
+    dx, dy = bounds
+    if op in ("and", "or"):
+        absorbing = op == "or"
+        return np.asarray(
+            ((dx > 0) & ((y != absorbing) | (dy > 0)))
+            | ((dy > 0) & ((x != absorbing) | (dx > 0)))
+        )
+    if x.dtype == np.bool_:
+        return (dx > 0) | (dy > 0)
+    near = np.abs(x.astype(float) - y.astype(float)) <= dx + dy
+    return np.asarray((dx + dy > 0) & (near | np.isinf(dx + dy)))
+
+

@@ -1,0 +1,233 @@
+"""Merging axes, so that a kernel's rank stays small and few kernels are compiled.
+
+Two neighbouring entries of a pack become one axis when every array that has them can
+be walked with one stride. A contiguous array of any rank is one axis to an
+elementwise operator, and a reduction over the middle of five axes has three.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from opslib.ir.bind import (
+    Binding,
+    BoundInput,
+    BoundOutput,
+    Statics,
+    Tag,
+    nodes,
+    pack_name,
+)
+from opslib.ir.view import View
+from opslib.language import syntax
+
+# Functions under which merging neighbours changes nothing but the number of axes.
+_NEUTRAL = frozenset({"drop", "head", "tail", "weave", "at", "prod", "ravel"})
+
+# One group of neighbouring positions of a pack for each axis that is left.
+Groups = tuple[tuple[int, ...], ...]
+
+
+def mergeable_packs(operator: syntax.Operator) -> Mapping[str | None, str | None]:
+    """Packs whose axes may merge, each with the attribute that splits it (or None).
+
+    The anonymous pack always may. A named one may unless the spec does arithmetic on
+    packs, asks for its rank, or has an attribute with an entry for each axis.
+    """
+    result: dict[str | None, str | None] = {None: None}
+    splitting: dict[str, list[str]] = {}
+    for p in operator.attributes:
+        kind = p.type
+        assert isinstance(kind, syntax.AttributeType)
+        if kind.kind in ("axis", "axes", "gap"):
+            splitting.setdefault(str(kind.pack), []).append(p.name)
+        elif isinstance(kind.count, syntax.Pack) or kind.kind == "shape":
+            return result
+    for node in nodes((operator.parameters, operator.results, operator.definitions)):
+        if isinstance(node, syntax.Pack) and not _plain(node.value):
+            return result
+        if isinstance(node, syntax.Apply) and node.function in ("rank", "unravel"):
+            return result
+    for require in operator.clauses.requires:
+        if any(
+            isinstance(n, syntax.Apply) and n.function == "rank"
+            for n in nodes(require.condition)
+        ):
+            continue  # Decided before merging.
+    for p in operator.tensors:
+        assert isinstance(p.type, syntax.TensorType)
+        for axis in p.type.axes:
+            name = getattr(getattr(axis, "value", None), "name", None)
+            if isinstance(axis, syntax.Pack) and name is not None:
+                attributes = splitting.get(name, [])
+                if len(attributes) <= 1:
+                    result[name] = attributes[0] if attributes else None
+    return result
+
+
+def _plain(value: syntax.Expression | None) -> bool:
+    if value is None or isinstance(value, syntax.Name):
+        return True
+    return (
+        isinstance(value, syntax.Apply)
+        and value.function in _NEUTRAL
+        and all(isinstance(a, syntax.Name) for a in value.arguments)
+    )
+
+
+def coalesce(
+    binding: Binding,
+    strides: Mapping[str, Sequence[int]],
+) -> Binding:
+    """The same call with as few axes as the arrays' strides allow.
+
+    Args:
+        binding: the call.
+        strides: of each input and output by name, in program axes (any unit, 0 where
+            broadcast). Arrays without strides (JAX) count as contiguous.
+    """
+    statics = binding.statics
+    ranks = dict(statics.ranks)
+    attributes = dict(statics.attributes)
+    grouping: dict[str | None, Groups] = {}
+    for pack, attribute in mergeable_packs(binding.operator).items():
+        rank = ranks.get(pack, 0)
+        if rank < 2:
+            continue
+        cuts = _cuts(attributes.get(attribute) if attribute else None, rank)
+        groups = _groups(pack, rank, cuts, binding, strides)
+        if len(groups) < rank:
+            grouping[pack] = groups
+            if attribute is not None:
+                attributes[attribute] = _regrouped(attributes[attribute], groups)
+    if not grouping:
+        return binding
+    sizes = _sizes(binding, ranks, grouping)
+    merged = Statics(
+        statics.dtypes,
+        tuple(
+            (pack, len(grouping[pack]) if pack in grouping else rank)
+            for pack, rank in statics.ranks
+        ),
+        tuple(sorted(attributes.items())),
+        statics.present,
+        statics.counts,
+        statics.results,
+    )
+    return replace(
+        binding,
+        statics=merged,
+        sizes=sizes,
+        inputs=tuple(_merged(t, grouping) for t in binding.inputs),
+        outputs=tuple(_merged(t, grouping) for t in binding.outputs),
+    )
+
+
+def _cuts(value: Any, rank: int) -> frozenset[int]:
+    """Positions k such that k - 1 and k must stay apart because of an axis."""
+    if value is None:
+        return frozenset()
+    if isinstance(value, int):  # A gap lies between two axes.
+        return frozenset({value})
+    inside = [k in value for k in range(rank)]
+    return frozenset(k for k in range(1, rank) if inside[k] != inside[k - 1])
+
+
+def _groups(
+    pack: str | None,
+    rank: int,
+    cuts: frozenset[int],
+    binding: Binding,
+    strides: Mapping[str, Sequence[int]],
+) -> Groups:
+    tensors = (*binding.inputs, *binding.outputs)
+    groups: list[list[int]] = [[0]]
+    for k in range(1, rank):
+        joined = k not in cuts and all(
+            _joins(t, strides[t.name], pack, k) for t in tensors
+        )
+        if joined:
+            groups[-1].append(k)
+        else:
+            groups.append([k])
+    return tuple(map(tuple, groups))
+
+
+def _joins(
+    tensor: BoundInput | BoundOutput,
+    strides: Sequence[int],
+    pack: str | None,
+    k: int,
+) -> bool:
+    """Whether entries k - 1 and k of the pack can be one axis of the tensor."""
+    places = [
+        [d for d, tag in enumerate(tensor.tags) if tag == (pack, j)]
+        for j in (k - 1, k)
+    ]
+    if not places[0] and not places[1]:
+        return True
+    if len(places[0]) != 1 or len(places[1]) != 1:
+        return False
+    first, second = places[0][0], places[1][0]
+    if second != first + 1:
+        return False
+    extents = tensor.view.extents
+    # An axis of length 1 has no stride worth the name, and merges with anything; an
+    # empty array has none at all. Broadcast axes keep their own length in `extents`.
+    if 1 in (extents[first], extents[second]) or 0 in extents:
+        shape = tensor.view.shape
+        same = (shape[first] == extents[first]) and (shape[second] == extents[second])
+        if same:
+            return True
+    if (tensor.view.shape[first] == extents[first]) != (
+        tensor.view.shape[second] == extents[second]
+    ):
+        return False
+    return strides[first] == strides[second] * extents[second]
+
+
+def _regrouped(value: Any, groups: Groups) -> Any:
+    """An axis attribute (or a gap) in the positions of the merged axes."""
+    if isinstance(value, int):
+        return sum(1 for g in groups if g[-1] < value)
+    return tuple(j for j, g in enumerate(groups) if g[0] in value)
+
+
+def _sizes(
+    binding: Binding,
+    ranks: Mapping[str | None, int],
+    grouping: Mapping[str | None, Groups],
+) -> dict[str, int]:
+    sizes = dict(binding.sizes)
+    for pack, groups in grouping.items():
+        old = [sizes.pop(pack_name(pack, k)) for k in range(ranks[pack])]
+        for j, group in enumerate(groups):
+            sizes[pack_name(pack, j)] = math.prod(old[k] for k in group)
+    return sizes
+
+
+def _merged(tensor: Any, grouping: Mapping[str | None, Groups]) -> Any:
+    shape: list[int] = []
+    extents: list[int] = []
+    tags: list[Tag] = []
+    view = tensor.view
+    for d, tag in enumerate(tensor.tags):
+        groups = grouping.get(tag[0]) if tag is not None else None
+        if tag is None or groups is None:
+            shape.append(view.shape[d])
+            extents.append(view.extents[d])
+            tags.append(tag)
+            continue
+        j = next(j for j, g in enumerate(groups) if tag[1] in g)
+        if tags and tags[-1] == (tag[0], j):
+            shape[-1] *= view.shape[d]
+            extents[-1] *= view.extents[d]
+        else:
+            shape.append(view.shape[d])
+            extents.append(view.extents[d])
+            tags.append((tag[0], j))
+    merged = View(view.permutation, tuple(shape), tuple(extents))
+    return replace(tensor, view=merged, tags=tuple(tags))

@@ -1,0 +1,174 @@
+"""What an operator's function tells about itself: spec, plan, source, bound, cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opslib.dispatch import arrays as foreign
+from opslib.dispatch import call, route
+from opslib.dispatch.plan import Plan, kernel_for, program_for
+from opslib.dispatch.state import state
+from opslib.errors import BackendUnavailable, OpslibError
+from opslib.ir.expr import Program
+from opslib.ir.sample import sample_binding
+from opslib.runtime import registry
+
+if TYPE_CHECKING:
+    from opslib.dispatch.handle import Handle
+
+
+class Spec:
+    """An operator's spec; ``str()`` gives its text, `tree` the checked syntax."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def __str__(self) -> str:
+        return self._handle.text
+
+    def __repr__(self) -> str:
+        return self._handle.text
+
+    @property
+    def tree(self) -> Any:
+        """The checked `opslib.language.syntax.Operator`."""
+        return self._handle.operator
+
+
+def sample_program(
+    handle: Handle, dtype: str | None = None, *, rank: int = 1, present: bool = True
+) -> Program:
+    """The program of a small typical call."""
+    binding = sample_binding(handle.operator, dtype, rank=rank, present=present)
+    return program_for(handle.operator, binding.statics, handle.library)
+
+
+def source(
+    handle: Handle, backend: str = "numpy", *, dtype: str | None = None, rank: int = 1
+) -> str:
+    """The source of the operator's kernel, as it is compiled.
+
+    Args:
+        backend: whose source.
+        dtype: of the arrays; None means float32 where the spec allows it.
+        rank: of every ``...``.
+    """
+    found, device = registry.device(backend)
+    program = sample_program(handle, dtype, rank=rank)
+    refusal = found.supports(program, device)
+    if refusal is not None:
+        raise BackendUnavailable(
+            f"{handle.name} has no kernel on {device.name}: {refusal}", code="E0802"
+        )
+    return kernel_for(found, device, program).source
+
+
+def plan(handle: Handle, *arrays: Any, backend: str | None = None, **named: Any) -> Plan:
+    """The plan that a call with these arguments would run; nothing runs."""
+    tensors, attributes = _dealt(handle, arrays, named)
+    request = handle.request(tensors, attributes, None, backend)
+    flat = [a for t in tensors for a in (t if isinstance(t, tuple) else (t,))]
+    flat = [a for a in flat if a is not None]
+    library = foreign.common_library(flat, handle.name)
+    return call.find_plan(request, flat, library, state.get())[0]
+
+
+def _dealt(
+    handle: Handle, arrays: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and named arguments as tensors and attributes."""
+    operator = handle.operator
+    tensors: list[Any] = []
+    rest = list(arrays)
+    attributes = dict(named)
+    for p in operator.parameters:
+        if p in operator.tensors:
+            if p.variadic:
+                tensors.append(tuple(rest))
+                rest = []
+            elif rest:
+                tensors.append(rest.pop(0))
+            else:
+                tensors.append(attributes.pop(p.name, None))
+        elif rest and p.placement != "keyword":
+            attributes[p.name] = rest.pop(0)
+    return tuple(tensors), attributes
+
+
+def cost(handle: Handle, *arrays: Any, **named: Any) -> Any:
+    """Operations and bytes of a call with these arguments (`opslib.analysis.cost`)."""
+    from opslib.analysis.cost import program_cost
+
+    tensors, attributes = _dealt(handle, arrays, named)
+    binding = call.bound(handle.request(tensors, attributes))
+    program = program_for(handle.operator, binding.statics, handle.library)
+    return program_cost(program, binding.sizes)
+
+
+def bound(handle: Handle, *arrays: Any, backend: str = "cpu", **named: Any) -> Any:
+    """Rigorous error bounds of a call, one array for each result.
+
+    The running forward-error bound of docs/numerics.md, for the arithmetic that the
+    backend declares: the result of any correct kernel lies within it of the exact one.
+    """
+    from opslib.dispatch.judging import error_bounds
+
+    tensors, attributes = _dealt(handle, arrays, named)
+    return error_bounds(handle, tensors, attributes, backend)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would run a call, and why not the others. Prints as a table."""
+
+    operator: str
+    rows: tuple[tuple[str, str, str], ...]
+
+    def __str__(self) -> str:
+        width = max((len(r[0]) for r in self.rows), default=0)
+        lines = [f"{self.operator}:"]
+        for device, verdict, why in self.rows:
+            lines.append(f"  {device:<{width}}  {verdict:<5}  {why}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def explain(
+    handle: Handle, *arrays: Any, backend: str | None = None, **named: Any
+) -> Explanation:
+    """Which device would run the call, with the kernel, and why not the others."""
+    tensors, attributes = _dealt(handle, arrays, named)
+    request = handle.request(tensors, attributes, None, backend)
+    flat = [a for t in tensors for a in (t if isinstance(t, tuple) else (t,))]
+    flat = [a for a in flat if a is not None]
+    library = foreign.common_library(flat, handle.name)
+    binding = call.bound(request)
+    rows: list[tuple[str, str, str]] = []
+    chosen = False
+    asked: set[str] = set()
+    for candidate in route.candidates(flat, library, backend, state.get()):
+        asked.add(candidate.device.name)
+        if chosen:
+            rows.append((candidate.device.name, "also", "an earlier device runs it"))
+            continue
+        try:
+            made, why = call.try_plan(request, binding, flat, library, candidate)
+        except OpslibError as error:
+            made, why = None, error.message
+        if made is None:
+            rows.append((candidate.device.name, "no", why))
+        else:
+            chosen = True
+            kernel = made.kernel.skeleton
+            rows.append((candidate.device.name, "runs", f"{kernel}; {candidate.because}"))
+    for device in registry.devices():
+        if device.name not in asked:
+            why = device.why_not or (
+                "a simulator, never chosen automatically"
+                if device.simulated
+                else "not in the order for these arrays"
+            )
+            rows.append((device.name, "no", why))
+    return Explanation(handle.name, tuple(rows))

@@ -1,0 +1,111 @@
+"""What `opslib.use` sets, for the current context: backend, fallback, receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from opslib.errors import ArgumentError
+
+Fallback = Literal["error", "warn", "allow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Which kernel ran a call.
+
+    Attributes:
+        operator: its name.
+        device: where it ran.
+        skeleton: what kind of kernel (``map``, ``contraction``, ``array`` ...).
+        dtypes: of the inputs, by the program's names.
+        shapes: of the inputs, as the caller gave them.
+        simulated: whether the device is a simulator.
+        fallback: why the wanted device did not run it; empty when it did.
+    """
+
+    operator: str
+    device: str
+    skeleton: str
+    dtypes: tuple[tuple[str, str], ...]
+    shapes: tuple[tuple[int, ...], ...]
+    simulated: bool = False
+    fallback: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.operator} ran on {self.device} ({self.skeleton})"
+        if self.simulated:
+            text += ", simulated"
+        return f"{text}; {self.fallback}" if self.fallback else text
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Settings of a context. `receipts` collects when it is not None."""
+
+    backend: str | None = None
+    fallback: Fallback = "error"
+    batch_invariant: bool = False
+    receipts: list[Receipt] | None = field(default=None, compare=False)
+
+
+# None while nothing is set, which is what the fast path asks for.
+state: ContextVar[State | None] = ContextVar("opslib_state", default=None)
+
+
+@contextmanager
+def use(
+    backend: str | None = None,
+    *,
+    fallback: Fallback | None = None,
+    batch_invariant: bool | None = None,
+) -> Iterator[None]:
+    """Sets the backend (and policies) for the calls in a ``with`` block.
+
+    Args:
+        backend: a backend's or device's name; None keeps the one in force.
+        fallback: what happens when that device cannot run an operator: ``error``
+            (the default), ``warn`` or ``allow`` (another device runs it).
+        batch_invariant: ask for kernels whose rows do not depend on the batch.
+
+    The setting follows the context (threads start without it, tasks inherit it).
+    """
+    if fallback not in (None, "error", "warn", "allow"):
+        raise ArgumentError(
+            f"fallback must be 'error', 'warn' or 'allow', not {fallback!r}",
+            code="E0704",
+        )
+    if backend is not None and not isinstance(backend, str):
+        raise ArgumentError(
+            f"a backend is named by a string, not {backend!r}",
+            code="E0704",
+            help="opslib.devices() lists them",
+        )
+    old = state.get() or State()
+    new = replace(
+        old,
+        backend=backend if backend is not None else old.backend,
+        fallback=fallback if fallback is not None else old.fallback,
+        batch_invariant=(
+            old.batch_invariant if batch_invariant is None else batch_invariant
+        ),
+    )
+    token = state.set(new)
+    try:
+        yield
+    finally:
+        state.reset(token)
+
+
+@contextmanager
+def receipts() -> Iterator[list[Receipt]]:
+    """Collects a `Receipt` for each call in the block, in order."""
+    collected: list[Receipt] = []
+    token = state.set(replace(state.get() or State(), receipts=collected))
+    try:
+        yield collected
+    finally:
+        state.reset(token)

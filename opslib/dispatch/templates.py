@@ -1,0 +1,97 @@
+"""Operators whose signature is made from an argument: einsum, tensordot.
+
+The template is expanded to the text of a spec, and that is the operator: its hash,
+kernels, bounds and gradients are those of the text.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from opslib.errors import ArgumentError
+
+
+def einsum_spec(subscripts: str, count: int) -> str:
+    """The spec of an einsum.
+
+    Sizes are the letters of the subscripts with an ``n`` before them, indices the
+    letters with an ``i``.
+    """
+    text = subscripts.replace(" ", "")
+    terms, arrow, result = text.partition("->")
+    inputs = terms.split(",")
+    if len(inputs) != count:
+        raise ArgumentError(
+            f"einsum got {count} arrays for the {len(inputs)} terms of {subscripts!r}",
+            code="E0705",
+        )
+    for term in (*inputs, result):
+        if not re.fullmatch(r"[a-zA-Z]*(\.\.\.)?[a-zA-Z]*", term):
+            raise ArgumentError(
+                f"einsum cannot read the term {term!r} of {subscripts!r}",
+                code="E0704",
+                help="letters, and at most one '...'",
+            )
+    letters = re.findall(r"[a-zA-Z]", terms)
+    if not arrow:
+        once = sorted(c for c in set(letters) if letters.count(c) == 1)
+        result = ("..." if "..." in terms else "") + "".join(once)
+    plain = re.findall(r"[a-zA-Z]", result)
+    if len(set(plain)) < len(plain) or not set(plain) <= set(letters):
+        raise ArgumentError(
+            f"the result {result!r} of einsum {subscripts!r} repeats an index, or has "
+            "one that no term has",
+            code="E0704",
+        )
+    parameters = []
+    factors = []
+    for k, term in enumerate(inputs):
+        parameters.append(f"x{k}: T[{_axes(term, 'n')}]" if term else f"x{k}: T[]")
+        factors.append(f"x{k}[{_axes(term, 'i')}]")
+    folded = [c for c in dict.fromkeys(letters) if c not in plain]
+    value = " * ".join(factors)
+    if folded:
+        binders = ", ".join(f"i{c}" for c in folded)
+        value = f"sum[{binders}]({value})"
+    names = "".join(c if c.isalpha() else "_" for c in text.replace("->", "_to_"))
+    return (
+        f"op einsum_{names}({', '.join(parameters)}, /) -> y: T[{_axes(result, 'n')}]\n"
+        f"    y[{_axes(result, 'i')}] = {value}\n"
+    )
+
+
+def _axes(term: str, prefix: str) -> str:
+    parts = re.findall(r"\.\.\.|[a-zA-Z]", term)
+    return ", ".join(p if p == "..." else prefix + p for p in parts)
+
+
+def tensordot_spec(rank1: int, rank2: int, axes: Any) -> str:
+    """The spec of a tensordot, through the einsum it is."""
+    if isinstance(axes, Sequence):
+        first, second = (
+            [operator.index(a) for a in (side if isinstance(side, Sequence) else [side])]
+            for side in axes
+        )
+    else:
+        n = operator.index(axes)
+        if not 0 <= n <= min(rank1, rank2):
+            raise ArgumentError(f"axes must lie in 0..{min(rank1, rank2)}", code="E0704")
+        first, second = list(range(rank1 - n, rank1)), list(range(n))
+    if len(first) != len(second):
+        raise ArgumentError("axes must pair as many of x1 as of x2", code="E0704")
+    if any(not -rank1 <= a < rank1 for a in first) or any(
+        not -rank2 <= a < rank2 for a in second
+    ):
+        raise ArgumentError(f"axes {axes!r} are out of range", code="E0704")
+    letters = iter(string.ascii_letters)
+    left = [next(letters) for _ in range(rank1)]
+    right = [next(letters) for _ in range(rank2)]
+    for a, b in zip(first, second, strict=True):
+        right[b] = left[a]
+    shared = {left[a] for a in first}
+    result = [c for c in left + right if c not in shared]
+    return einsum_spec(f"{''.join(left)},{''.join(right)}->{''.join(result)}", 2)

@@ -1,0 +1,346 @@
+"""Contraction: a sum of products, recognised from structure, whatever its name.
+
+``out[batch, m, n] = epilogue(sum[k](a[batch, m, k] * b[batch, k, n]), ...)`` where each
+of batch, m, n and k is any number of axes in any order: matmul, linear, einsum,
+tensordot, convolution (k = channel and window, n = image and position). A factor may
+be computed (cast, scaled, masked, a guarded window): that happens while it is packed.
+
+What is found is a `Contraction`; `tiles` writes it as a TileProgram for any machine
+with tiles, `kernel` as Loops for a CPU. The side that holds the output's last axis is
+b, whose lanes become vector lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+
+from opslib.ir import loops
+from opslib.ir.dtypes import BFLOAT16, BOOL, DType
+from opslib.ir.expr import (
+    ONE,
+    ZERO,
+    Axis,
+    Cast,
+    Define,
+    Expr,
+    Fold,
+    Index,
+    Order,
+    Prim,
+    Program,
+    Read,
+    Scan,
+    free_indices,
+    substitute,
+    walk,
+)
+from opslib.ir.printer import rename
+from opslib.ir.tiles import (
+    AllocTile,
+    Copy,
+    Gather,
+    Map,
+    Mma,
+    Region,
+    TileBuffer,
+    TileLoop,
+    TileProgram,
+    TileStatement,
+)
+from opslib.lowering.flatten import Group, absorbed
+from opslib.lowering.skeletons.arith import add, least, most, sub
+from opslib.lowering.skeletons.builder import Builder, Layout
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """A sum of products with its axes sorted.
+
+    Attributes:
+        batch, m, n, k: axes of both sides, of a alone, of b alone, of the fold.
+        a, b: one element of each side, over the axes' variables.
+        fold: the node that `outputs` hold in place of the sum.
+        outputs: (tensor, value) over the axes of batch, m and n.
+        axes: of the outputs, in their order.
+    """
+
+    program: Program
+    batch: Group
+    m: Group
+    n: Group
+    k: Group
+    a: Expr
+    b: Expr
+    fold: Fold
+    outputs: tuple[tuple[str, Expr], ...]
+    axes: tuple[Axis, ...]
+
+
+def match(program: Program) -> Contraction | None:
+    """The contraction that `program` is, or None."""
+    whole = absorbed(program)
+    if whole is None or whole.checks or not whole.defines:
+        return None
+    axes = whole.defines[0].axes
+    outputs = []
+    for d in whole.defines:
+        value = _over(d, axes)
+        if value is None:
+            return None
+        outputs.append((d.name, value))
+    if not all(a.is_dense for a in axes):
+        return None
+    found = {f for _, v in outputs for f in outermost_folds(v)}
+    if len(found) != 1:
+        return None
+    (fold,) = found
+    if fold.monoid.name != "sum" or not all(a.is_dense for a in fold.axes):
+        return None
+    sides = split_sides(fold, axes)
+    if sides is None:
+        return None
+    batch, m, n, a, b = sides
+    k = Group(fold.axes)
+    result = Contraction(whole, batch, m, n, k, a, b, fold, tuple(outputs), axes)
+    return result if _worthwhile(result) else None
+
+
+def _over(define: Define, axes: tuple[Axis, ...]) -> Expr | None:
+    """The definition's value over the given axes, if its extents are those."""
+    if [a.stop for a in define.axes] != [a.stop for a in axes]:
+        return None
+    names = {
+        mine.name: a.name
+        for mine, a in zip(define.axes, axes, strict=True)
+        if mine.name != a.name
+    }
+    return rename(define.value, names) if names else define.value
+
+
+def outermost_folds(root: Expr) -> set[Fold]:
+    """Folds of `root` that are in no other; none where there is a scan or an order."""
+    found: set[Fold] = set()
+    seen: set[Expr] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, Fold):
+            found.add(node)
+        elif isinstance(node, Scan | Order):
+            return set()
+        else:
+            stack += node.children
+    return found
+
+
+def factors(root: Expr) -> list[Expr]:
+    """What `root` is the product of."""
+    if isinstance(root, Prim) and root.op == "mul":
+        return [f for a in root.args for f in factors(a)]
+    return [root]
+
+
+Sides = tuple[Group, Group, Group, Expr, Expr]
+
+
+def split_sides(fold: Fold, axes: tuple[Axis, ...]) -> Sides | None:
+    """(batch, m, n, a, b) for a fold over a product, as a function of output axes."""
+    terms = factors(fold.args[0])
+    if any(isinstance(n, Fold | Scan | Order) for t in terms for n in walk(t)):
+        return None
+    inner = {a.name for a in fold.axes}
+    outer = [a.name for a in axes]
+    free = [free_indices(t) for t in terms]
+    if len(terms) < 2:
+        return None
+    # b is the factor with the last output axis that some factor lacks.
+    for name in reversed(outer):
+        having = [i for i, f in enumerate(free) if name in f]
+        if having and len(having) < len(terms):
+            seed = max(having, key=lambda i: len(free[i] & inner))
+            if free[seed] & inner:
+                break
+    else:
+        return None
+    rest = [i for i in range(len(terms)) if i != seed]
+    partner = max(rest, key=lambda i: (len(free[i] & inner), len(free[i])))
+    if not free[partner] & inner:
+        return None
+    b_terms, a_terms = [terms[seed]], [terms[partner]]
+    b_free, a_free = free[seed] - inner, free[partner] - inner
+    for i in rest:
+        if i == partner:
+            continue
+        own = free[i] - inner
+        if own <= a_free:
+            a_terms.append(terms[i])
+        elif own <= b_free:
+            b_terms.append(terms[i])
+        else:
+            return None
+    batch = Group(tuple(a for a in axes if a.name in a_free & b_free))
+    n = Group(tuple(a for a in axes if a.name in b_free - a_free))
+    m = Group(tuple(a for a in axes if a.name not in b_free))
+    return batch, m, n, product_of(a_terms), product_of(b_terms)
+
+
+def product_of(terms: list[Expr]) -> Expr:
+    """Their product."""
+    return reduce(lambda x, y: Prim("mul", (x, y), x.dtype), terms)
+
+
+def plain_read(value: Expr) -> Read | None:
+    """The read that `value` is, through a cast."""
+    node = value.value if isinstance(value, Cast) else value
+    return node if isinstance(node, Read) else None
+
+
+def _simple(value: Expr, names: frozenset[str]) -> bool:
+    """Whether a side is a read whose axes of `names` are indices of their own."""
+    read = plain_read(value)
+    if read is None:
+        return False
+    plain = {i.name for i in read.indices if isinstance(i, Index)}
+    return names <= plain
+
+
+def _worthwhile(c: Contraction) -> bool:
+    """Depthwise convolutions and the like have no reuse to gain from packing."""
+    if c.m.axes:
+        return True
+    return _simple(c.b, c.n.names | c.k.names) and _simple(c.a, c.k.names)
+
+
+def stored_type(value: Expr) -> DType | None:
+    """The element type in memory, where a side is plain."""
+    read = plain_read(value)
+    return None if read is None else read.type
+
+
+def is_matrix(value: Expr, lanes: Group, deep: Group) -> bool:
+    """Whether a side is one strided matrix (as far as its structure tells)."""
+    if len(lanes.axes) > 1 or len(deep.axes) > 1:
+        return False
+    return _simple(value, lanes.names | deep.names)
+
+
+def tiles(
+    c: Contraction,
+    builder: Builder,
+    accumulator: DType,
+    units: tuple[int, int],
+    sizes: tuple[Expr, Expr, Expr],
+    pairs: bool,
+) -> TileProgram:
+    """The contraction as tiles.
+
+    Args:
+        c: what was matched.
+        builder: gives names and the argument buffers.
+        accumulator: type of the sums.
+        units: lanes of a panel of a and of b.
+        sizes: of a block along m, n and k.
+        pairs: whether bfloat16 operands stay bfloat16 (pairs along k).
+    """
+    fresh = builder.fresh
+    tile_m, tile_n, tile_k = sizes
+    names = {x: fresh(x) for x in ("batch", "m0", "n0", "k0", "i", "j", "l")}
+    i, j, deep = Index(names["i"]), Index(names["j"]), Index(names["l"])
+    batch, m0, n0, k0 = (Index(names[x]) for x in ("batch", "m0", "n0", "k0"))
+    rows = least(tile_m, sub(c.m.extent, m0))
+    columns = least(tile_n, sub(c.n.extent, n0))
+    depth = least(tile_k, sub(c.k.extent, k0))
+    at: dict[Expr, Expr] = {
+        **(c.batch.at(batch) if c.batch.axes else {}),
+        **c.m.at(add(m0, i)),
+        **c.n.at(add(n0, j)),
+        **c.k.at(add(k0, deep)),
+    }
+    packed = BFLOAT16 if pairs else accumulator
+    a, b = (substitute(side_value(x, packed), at) for x in (c.a, c.b))
+    acc = TileBuffer(fresh("acc"), accumulator, (tile_m, tile_n), "register")
+    left = TileBuffer(fresh("a_panel"), packed, (tile_m, tile_k), "l1", "panel", units[0])
+    right = TileBuffer(fresh("b_panel"), packed, (tile_n, tile_k), "l1", "panel", units[1])
+    zero = (ZERO, ZERO)
+    inner: tuple[TileStatement, ...] = (
+        Copy(
+            Region(left.name, zero, (rows, depth)),
+            Gather((Axis(i.name, ZERO, rows), Axis(deep.name, ZERO, depth)), a),
+        ),
+        Copy(
+            Region(right.name, zero, (columns, depth)),
+            Gather((Axis(j.name, ZERO, columns), Axis(deep.name, ZERO, depth)), b),
+        ),
+        Mma(
+            Region(acc.name, zero, (rows, columns)),
+            Region(left.name, zero, (rows, depth)),
+            Region(right.name, zero, (depth, columns), None, (1, 0)),
+            Prim("eq", (k0, ZERO), BOOL),
+        ),
+    )
+    # With k = 0 the loop still runs once, on nothing: the sums are then zero.
+    loop = TileLoop(Axis(k0.name, ZERO, most(c.k.extent, ONE)), tile_k, "pipelined", inner)
+    total = as_type(Read(acc.name, (i, j), accumulator), c.fold.dtype)
+    body: list[TileStatement] = [AllocTile(acc), AllocTile(left), AllocTile(right), loop]
+    where = tuple(substitute(x.index, at) for x in c.axes)
+    for name, value in c.outputs:
+        done = substitute(value, at | {c.fold: total})
+        region = Region(name, where, tuple(ONE for _ in where))
+        grid = (Axis(i.name, ZERO, rows), Axis(j.name, ZERO, columns))
+        body.append(Map(region, grid, done))
+    nest: TileStatement = TileLoop(
+        Axis(m0.name, ZERO, c.m.extent), tile_m, "grid", tuple(body)
+    )
+    nest = TileLoop(Axis(n0.name, ZERO, c.n.extent), tile_n, "grid", (nest,))
+    if c.batch.axes:
+        nest = TileLoop(Axis(batch.name, ZERO, c.batch.extent), ONE, "grid", (nest,))
+    p = c.program
+    return TileProgram(
+        builder.name,
+        tuple(global_buffer(builder, t.name) for t in p.inputs),
+        tuple(global_buffer(builder, t.name) for t in p.outputs),
+        p.sizes,
+        p.scalars,
+        (nest,),
+        "contraction",
+    )
+
+
+def side_value(value: Expr, packed: DType) -> Expr:
+    """A side in the type of its panel."""
+    node = value.value if isinstance(value, Cast) and packed == BFLOAT16 else value
+    return as_type(node, packed)
+
+
+def as_type(value: Expr, dtype: DType) -> Expr:
+    """`value`, converted where it must be."""
+    return value if value.dtype == dtype else Cast(value, dtype)
+
+
+def global_buffer(builder: Builder, name: str) -> TileBuffer:
+    """An argument."""
+    b = builder.buffers[name]
+    return TileBuffer(b.name, b.dtype, b.shape, "global", strides=b.strides)
+
+
+def _lower(program: Program, layout: Layout, name: str | None) -> loops.Kernel | None:
+    # Below this module, which describes contractions for every kind of machine.
+    from opslib.lowering.skeletons import contraction_cpu
+
+    return contraction_cpu.lower(program, layout, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table in `choose.py`."""
+
+    name: str
+    matches: Callable[[Program], bool]
+    lower: Callable[[Program, Layout, str | None], loops.Kernel | None]
+
+
+SKELETON = Row("contraction", lambda program: match(program) is not None, _lower)

@@ -1,0 +1,323 @@
+"""A contraction on a CPU: tiles as loops, and three shapes that are not worth packing.
+
+* Few rows (m or n at most 4): each element of the large side is used once or a few
+  times, so it is streamed where it lies, at the speed of memory.
+* Small: both sides fit in L1 or L2 as they lie; the microkernel reads them in place.
+* Sums that are the result: they are kept in the output, not in a buffer beside it.
+
+Which of them applies depends on sizes and strides, so the kernel asks at launch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from opslib.ir import loops
+from opslib.ir.dtypes import BFLOAT16, BOOL, INT64, DType
+from opslib.ir.expr import (
+    ONE,
+    TRUE,
+    ZERO,
+    Axis,
+    Const,
+    Expr,
+    Index,
+    Prim,
+    Program,
+    Read,
+    Var,
+    substitute,
+)
+from opslib.ir.loops import Alloc, Buffer, For, If, Let, Place, Statement
+from opslib.ir.tiles import Copy, Gather, Map, Mma, Region, TileLoop
+from opslib.ir.verify_tiles import check_tiles
+from opslib.lowering import cpu_target, microkernels
+from opslib.lowering.cpu_target import CpuTarget, blocking
+from opslib.lowering.flatten import Group
+from opslib.lowering.microkernels import F32, F64, Kind, kind_of
+from opslib.lowering.pack_loops import Plain, Target, copied, plain
+from opslib.lowering.simplify import simplified
+from opslib.lowering.skeletons import contraction
+from opslib.lowering.skeletons.arith import add, integer, least, mul, product, sub
+from opslib.lowering.skeletons.builder import Builder, Layout
+from opslib.lowering.skeletons.contraction import Contraction
+from opslib.lowering.tiles_to_loops import TILE_M, TILE_N, Cut, Lowering
+
+FEW = 4
+# Multiply-adds up to which the microkernel reads both sides where they lie: 128^3.
+SMALL = 1 << 21
+# Lanes of the large side that one step of a worker streams: long enough for whole
+# pages where they are contiguous, short enough for 64 workers to share 4096.
+CHUNK = {True: 1024, False: 64}
+
+
+def lower(
+    program: Program, layout: Layout, name: str | None = None
+) -> loops.Kernel | None:
+    """The kernel of a program that is a contraction, else None."""
+    found = contraction.match(program)
+    if found is None:
+        return None
+    kind = kind_of(found.fold.monoid.state[0])
+    if kind is None or {found.a.dtype, found.b.dtype} != {found.fold.dtype}:
+        return None
+    builder = Builder(found.program, layout, name)
+    return _Make(found, builder, kind, cpu_target.current()).kernel()
+
+
+@dataclass
+class _Make:
+    c: Contraction
+    builder: Builder
+    kind: Kind
+    target: CpuTarget
+
+    def kernel(self) -> loops.Kernel:
+        """All variants behind their conditions."""
+        body = self.builder.root()
+        body.statements += self.blocked()
+        for swapped in (True, False):
+            streamed = self.few(swapped)
+            if streamed is not None:
+                condition, statements = streamed
+                other = tuple(body.statements)
+                body.statements = [If(condition, tuple(statements), other)]
+        return self.builder.kernel(body, "contraction")
+
+    # -- blocks ----------------------------------------------------------------------
+
+    def blocked(self) -> list[Statement]:
+        """Packed panels and the microkernel."""
+        c, target = self.c, self.target
+        accumulator = self.kind.accumulator
+        pairs = self.pairs()
+        block = blocking(target, accumulator, accumulator.bytes)
+        deep = block.k * (2 if pairs else 1)
+        units = target.rows, target.columns(accumulator)
+        sizes = (TILE_M, TILE_N, integer(deep))
+        program = contraction.tiles(c, self.builder, accumulator, units, sizes, pairs)
+        check_tiles(program)
+        lowering = Lowering(target, self.builder.fresh, dict(self.builder.buffers))
+        first = program.body[0]
+        assert isinstance(first, TileLoop)
+        inner = innermost(first)
+        lowering.direct = self.direct(inner)
+        lowering.instead = self.small(lowering, inner, pairs)
+        cut = Cut(c.batch.extent, c.m.extent, c.n.extent, c.k.extent, block.m, block.n, *units)
+        return lowering.grid(first, cut, ONE)
+
+    def pairs(self) -> bool:
+        """Whether bfloat16 stays so: both sides strided matrices, and the unit has it."""
+        c = self.c
+        return (
+            self.target.bf16_dot
+            and self.kind is F32
+            and contraction.stored_type(c.a) == BFLOAT16
+            and contraction.stored_type(c.b) == BFLOAT16
+            and contraction.is_matrix(c.a, c.m, c.k)
+            and contraction.is_matrix(c.b, c.n, c.k)
+        )
+
+    def direct(self, inner: TileLoop) -> dict[str, tuple[Place, Expr]]:
+        """The accumulator's place in the output, when it needs no buffer of its own."""
+        c = self.c
+        if len(c.outputs) != 1 or c.outputs[0][1] is not c.fold:
+            return {}
+        buffer = self.builder.buffers[c.outputs[0][0]]
+        if buffer.dtype != self.kind.accumulator or len(c.m.axes) > 1:
+            return {}
+        if c.n.axes != c.axes[-1:] or buffer.strides[-1] is not ONE:
+            return {}
+        row: Expr = ONE
+        if c.m.axes:
+            row = buffer.strides[c.axes.index(c.m.axes[0])]
+        stored = inner.body[-1]
+        assert isinstance(stored, Map) and isinstance(stored.value, Read)
+        zero: dict[Expr, Expr] = {a.index: ZERO for a in stored.axes}
+        place = tuple(simplified(substitute(o, zero)) for o in stored.target.offsets)
+        return {stored.value.tensor: (Place(buffer.name, place, writes=True), row)}
+
+    def small(self, lowering: Lowering, inner: TileLoop, pairs: bool) -> object:
+        """How to do a small product in place; None when the sides do not allow it."""
+        c, kind = self.c, self.kind
+        if pairs or kind not in (F32, F64):
+            return None
+        if not (
+            contraction.stored_type(c.a) == kind.accumulator
+            and contraction.stored_type(c.b) == kind.accumulator
+            and contraction.is_matrix(c.a, c.m, c.k)
+            and contraction.is_matrix(c.b, c.n, c.k)
+        ):
+            return None
+        unit = integer(self.target.columns(kind.accumulator))
+
+        def instead(loop: TileLoop) -> tuple[Expr, list[Statement]] | None:
+            left, right, product_ = loop.body
+            assert isinstance(left, Copy) and isinstance(right, Copy)
+            assert isinstance(product_, Mma)
+            zero: dict[Expr, Expr] = {loop.axis.index: ZERO}
+            sides = []
+            for s in (left, right):
+                assert isinstance(s.source, Gather)
+                lane, deep = s.source.axes
+                value = substitute(lowering.fixed(s.source.value), zero)
+                sides.append(
+                    plain(simplified(value), lane.name, deep.name, lowering.buffers)
+                )
+            a, b = sides
+            if a is None or b is None:
+                return None
+            work = product([c.m.extent, c.n.extent, c.k.extent])
+            fits = _and(_le(work, integer(SMALL)), _eq(b.row, ONE))
+            if fits == Const(False, BOOL):
+                return None
+            m, n = lowering.fixed(left.target.extents[0]), lowering.fixed(
+                right.target.extents[0]
+            )
+            acc = product_.accumulator.buffer
+            if acc in lowering.direct:
+                place, row = lowering.direct[acc]
+                place = replace(place, indices=tuple(map(lowering.fixed, place.indices)))
+            else:
+                place = Place(acc, (ZERO, ZERO), writes=True)
+                row = lowering.buffers[acc].strides[0]
+            call = microkernels.block_in_place(
+                kind, self.target, m, n, c.k.extent, a.place, a.row, a.step,
+                b.place, b.step, unit, place, row, ZERO,
+            )  # fmt: skip
+            return fits, [call]
+
+        return instead
+
+    # -- few rows --------------------------------------------------------------------
+
+    def few(self, swapped: bool) -> tuple[Expr, list[Statement]] | None:
+        """Streaming of b (or, swapped, of a) when the other side has at most 4 lanes."""
+        c, kind = self.c, self.kind
+        lanes, wide = (c.n, c.m) if swapped else (c.m, c.n)
+        x_value, b_value = (c.b, c.a) if swapped else (c.a, c.b)
+        stored = contraction.stored_type(b_value)
+        if stored is None or stored.name not in kind.few or not wide.axes:
+            return None
+        if not contraction.is_matrix(b_value, wide, c.k) or len(c.k.axes) != 1:
+            return None
+        enough = _le(lanes.extent, integer(FEW))
+        if enough == Const(False, BOOL):
+            return None
+        parts = []
+        for columns in (True, False):
+            part = self.streamed(lanes, wide, x_value, b_value, stored, columns)
+            if part is not None:
+                parts.append(part)
+        if not parts:
+            return None
+        fits = parts[0][0]
+        statements = list(parts[0][1])
+        if len(parts) == 2 and fits is not TRUE:
+            fits = simplified(Prim("or", (fits, parts[1][0]), BOOL))
+            statements = [If(parts[0][0], tuple(statements), tuple(parts[1][1]))]
+        return _and(enough, fits), statements
+
+    def streamed(
+        self, lanes: Group, wide: Group, x_value: Expr, b_value: Expr,
+        stored: DType, columns: bool,
+    ) -> tuple[Expr, list[Statement]] | None:  # fmt: skip
+        """One way through the large side, and the condition on its strides."""
+        c, kind, fresh = self.c, self.kind, self.builder.fresh
+        accumulator = kind.accumulator
+        lowering = Lowering(self.target, fresh, dict(self.builder.buffers))
+        cell, batch, n0 = fresh("block"), fresh("batch"), fresh("n0")
+        i, j, deep = Index(fresh("i")), Index(fresh("j")), Index(fresh("l"))
+        start = Var(n0, INT64)
+        at: dict[Expr, Expr] = {
+            **(c.batch.at(Var(batch, INT64)) if c.batch.axes else {}),
+            **lanes.at(i),
+            **wide.at(add(start, j)),
+            **c.k.at(deep),
+        }
+        b = plain(substitute(b_value, at), j.name, deep.name, lowering.buffers)
+        if b is None:
+            return None
+        inner, outer = (b.row, b.step) if columns else (b.step, b.row)
+        condition = _eq(inner, ONE)
+        if condition == Const(False, BOOL):
+            return None
+        chunk = integer(CHUNK[columns])
+        k = c.k.extent
+        x = Buffer(fresh("x"), accumulator, (integer(FEW), k), (k, ONE), "workspace")
+        y = Buffer(
+            fresh("y"), accumulator, (integer(FEW), chunk), (chunk, ONE), "workspace"
+        )
+        lowering.buffers |= {x.name: x, y.name: y}
+        count = fresh("count")
+        chunks = _ceildiv(wide.extent, chunk)
+        width = Var(count, INT64)
+        rest = Index(cell)
+        body: list[Statement] = [
+            Let(batch, simplified(Prim("floordiv", (rest, chunks), INT64))),
+            Let(n0, mul(simplified(Prim("mod", (rest, chunks), INT64)), chunk)),
+            Let(count, least(chunk, sub(wide.extent, start))),
+            Alloc(x),
+            Alloc(y),
+            *copied(
+                contraction.as_type(substitute(x_value, at), accumulator),
+                Axis(i.name, ZERO, lanes.extent),
+                Axis(deep.name, ZERO, k),
+                Target(x.name, 0, k, accumulator),
+                fresh,
+            ),
+            self.call(b, stored, columns, lanes.extent, width, k, x, outer, y),
+        ]
+        total = contraction.as_type(Read(y.name, (i, j), accumulator), c.fold.dtype)
+        where = tuple(substitute(a.index, at) for a in c.axes)
+        for name, value in c.outputs:
+            done = substitute(value, at | {c.fold: total})
+            grid = (Axis(i.name, ZERO, lanes.extent), Axis(j.name, ZERO, width))
+            region = Region(name, where, tuple(ONE for _ in where))
+            body += lowering.rows([Map(region, grid, done)])
+        axis = Axis(cell, ZERO, mul(c.batch.extent, chunks))
+        grain = add(
+            simplified(
+                Prim(
+                    "floordiv",
+                    (integer(1 << 17), add(mul(chunk, k), ONE)),
+                    INT64,
+                )
+            ),
+            ONE,
+        )
+        return condition, [For(axis, "parallel", tuple(body), None, grain)]
+
+    def call(
+        self, b: Plain, stored: DType, columns: bool, m: Expr, n: Expr, k: Expr,
+        x: Buffer, b_row: Expr, y: Buffer,
+    ) -> Statement:  # fmt: skip
+        """The streaming function."""
+        zero = (ZERO, ZERO)
+        return microkernels.few(
+            self.kind, stored, columns, m, n, k, Place(x.name, zero), b.place, b_row,
+            Place(y.name, zero, writes=True), y.strides[0],
+        )  # fmt: skip
+
+
+def innermost(loop: TileLoop) -> TileLoop:
+    """The last of a chain of grid loops."""
+    while isinstance(loop.body[0], TileLoop) and loop.body[0].kind == "grid":
+        loop = loop.body[0]
+    return loop
+
+
+def _le(a: Expr, b: Expr) -> Expr:
+    return simplified(Prim("le", (a, b), BOOL))
+
+
+def _eq(a: Expr, b: Expr) -> Expr:
+    return simplified(Prim("eq", (a, b), BOOL))
+
+
+def _and(a: Expr, b: Expr) -> Expr:
+    return simplified(Prim("and", (a, b), BOOL))
+
+
+def _ceildiv(a: Expr, b: Expr) -> Expr:
+    return simplified(Prim("floordiv", (add(a, sub(b, ONE)), b), INT64))

@@ -1,0 +1,129 @@
+"""Finding backends: entry points are listed without importing, loaded on first use.
+
+In-tree backends come through the same door as a vendor's package. A plug-in that
+fails to load is a device with a `why_not`, never an import error of opslib.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from importlib.metadata import EntryPoint, entry_points
+
+from opslib import _source_tree
+from opslib.errors import BackendUnavailable
+from opslib.runtime.protocol import PROTOCOL_VERSION, Backend, Device
+
+GROUP = "opslib.backends"
+
+_lock = threading.RLock()
+_points: dict[str, EntryPoint] | None = None
+_loaded: dict[str, Backend | BackendUnavailable] = {}
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    global _points
+    with _lock:
+        if _points is None:
+            found = {p.name: p for p in _source_tree.source_entry_points()}
+            found.update({p.name: p for p in entry_points(group=GROUP)})
+            _points = found
+        return _points
+
+
+def names() -> tuple[str, ...]:
+    """Names of all registered backends; imports none of them."""
+    return tuple(sorted(_entry_points()))
+
+
+def load(name: str) -> Backend:
+    """The backend of that name.
+
+    Raises:
+        BackendUnavailable: unknown, or its package does not load here; says why.
+    """
+    with _lock:
+        if name not in _loaded:
+            _loaded[name] = _load(name)
+        found = _loaded[name]
+    if isinstance(found, BackendUnavailable):
+        raise found
+    return found
+
+
+def _load(name: str) -> Backend | BackendUnavailable:
+    points = _entry_points()
+    if name not in points:
+        close = difflib.get_close_matches(name, points, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return BackendUnavailable(
+            f"there is no backend {name!r}",
+            code="E0801",
+            help=f"{hint}registered here: {', '.join(sorted(points))}",
+        )
+    try:
+        backend: Backend = points[name].load()()
+    except Exception as error:
+        # A plug-in is foreign code: whatever it raises is its why_not.
+        return BackendUnavailable(
+            f"backend {name!r} does not load: {type(error).__name__}: {error}",
+            code="E0801",
+            help=f"it comes from {points[name].value}; reinstall or remove it",
+        )
+    version = getattr(backend, "protocol", None)
+    if version != PROTOCOL_VERSION:
+        return BackendUnavailable(
+            f"backend {name!r} speaks protocol {version}, opslib {PROTOCOL_VERSION}",
+            code="E0801",
+            help="install the release of the plug-in that fits this opslib",
+        )
+    return backend
+
+
+def devices(name: str | None = None) -> tuple[Device, ...]:
+    """All devices (of one backend), usable or not; the reason is in `why_not`."""
+    found: list[Device] = []
+    for each in names() if name is None else (name,):
+        try:
+            found += load(each).devices()
+        except BackendUnavailable as error:
+            why = error.message
+            found.append(Device(each, each, "backend that did not load", why_not=why))
+    return tuple(found)
+
+
+def device(wanted: str) -> tuple[Backend, Device]:
+    """The backend and device that ``backend=wanted`` means.
+
+    Args:
+        wanted: a backend's name (its best usable device) or a device's
+            (``"jax:gpu:0"``), or a prefix of one (``"npu:ascend"``).
+
+    Raises:
+        BackendUnavailable: with the reason and the remedy.
+    """
+    backend = load(wanted.split(":", 1)[0])
+    candidates = [
+        d
+        for d in backend.devices()
+        if d.name == wanted or d.backend == wanted or d.name.startswith(wanted + ":")
+    ]
+    for d in candidates:
+        if d.why_not is None:
+            return backend, d
+    if candidates:
+        raise BackendUnavailable(
+            f"{wanted!r} cannot be used here: {candidates[0].why_not}", code="E0801"
+        )
+    have = ", ".join(d.name for d in backend.devices()) or "none"
+    raise BackendUnavailable(
+        f"there is no device {wanted!r}", code="E0801", help=f"devices: {have}"
+    )
+
+
+def forget() -> None:
+    """Drops what was loaded, so that newly installed plug-ins are seen."""
+    global _points
+    with _lock:
+        _points = None
+        _loaded.clear()
