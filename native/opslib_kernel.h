@@ -127,4 +127,30 @@ OPS_ROUND_BOTH(i16) OPS_ROUND_BOTH(u16) OPS_ROUND_BOTH(i8) OPS_ROUND_BOTH(u8)
 #undef OPS_ROUND_BOTH
 #undef OPS_ROUND_LANES
 
+/* Powers of integers wrap; a negative exponent is the power of 1/x, truncated, and 0 of
+ * x = 0 (numpy raises there, so any value would do). */
+#define OPS_INT_POW(D, U, M)                                                             \
+    OPS_INLINE ops_##D ops_pow_##D(ops_##D x, ops_##D y) {                               \
+        if (y < 0) return x == 1 ? 1 : x == (ops_##D)-1 ? ((y & 1) ? x : 1) : 0;         \
+        ops_##U r = 1, b = (ops_##U)x, e = (ops_##U)y;                                   \
+        for (; e; e >>= 1, b = (ops_##U)((uint64_t)b * b))                               \
+            if (e & 1) r = (ops_##U)((uint64_t)r * b);                                   \
+        return (ops_##D)r;                                                               \
+    }                                                                                    \
+    OPS_INLINE ops_v_##D ops_pow_v_##D(ops_v_##D x, ops_v_##D y) {                       \
+        for (int i = 0; i < OPS_LANES; i++) x[i] = ops_pow_##D(x[i], y[i]);              \
+        return x;                                                                        \
+    }
+OPS_INT_TYPES(OPS_INT_POW)
+#undef OPS_INT_POW
+
+#define OPS_NEXT(D, F)                                                                   \
+    OPS_INLINE ops_##D ops_nextafter_##D(ops_##D x, ops_##D y) { return F(x, y); }       \
+    OPS_INLINE ops_v_##D ops_nextafter_v_##D(ops_v_##D x, ops_v_##D y) {                 \
+        for (int i = 0; i < OPS_LANES; i++) x[i] = F(x[i], y[i]);                        \
+        return x;                                                                        \
+    }
+OPS_NEXT(f32, nextafterf) OPS_NEXT(f64, nextafter)
+#undef OPS_NEXT
+
 #endif

@@ -739,9 +739,12 @@ OPS_INLINE float ops_cvt_f64_to_f32_odd(double x) {
     return ops_from_bits_f32(odd);
 }
 OPS_INLINE ops_v_f32 ops_cvt_v_f64_to_f32_odd(ops_v_f64 x) {
-    ops_v_f32 r;
-    for (int i = 0; i < OPS_LANES; i++) r[i] = ops_cvt_f64_to_f32_odd(x[i]);
-    return r;
+    ops_v_f32 f = __builtin_convertvector(x, ops_v_f32);
+    ops_v_f64 back = __builtin_convertvector(f, ops_v_f64);
+    ops_v_i32 lost = ops_mask_i64_to_i32((back != x) & (x == x));
+    ops_v_i32 away = ops_mask_i64_to_i32(((back > x) == (x > 0)) & (back != x));
+    ops_v_u32 u = (ops_v_u32)f;
+    return (ops_v_f32)ops_select_v_u32(lost, (u + (ops_v_u32)away) | 1u, u);
 }
 
 /* ------------------------------------------------------- f16 and bfloat16 ---- */

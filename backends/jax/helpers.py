@@ -45,6 +45,8 @@ def sign(x: Array) -> Array:
 
 def floordiv(x: Array, y: Array) -> Array:
     """floor(x / y); 0 for an integer divided by 0."""
+    if isinstance(x, int) and isinstance(y, int):
+        return x // y if y else 0
     if _is_float(x, y):
         return jnp.where(jnp.isinf(x), x / y, jnp.floor_divide(x, y))
     return _whole(jnp.floor_divide, x, y)
@@ -52,6 +54,8 @@ def floordiv(x: Array, y: Array) -> Array:
 
 def mod(x: Array, y: Array) -> Array:
     """The remainder with the sign of y; 0 for an integer divided by 0."""
+    if isinstance(x, int) and isinstance(y, int):
+        return x % y if y else 0
     return jnp.mod(x, y) if _is_float(x, y) else _whole(jnp.mod, x, y)
 
 

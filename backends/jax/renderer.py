@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from opslib.codegen.array_style import JAX, NUMPY, Rendered, render
-from opslib.ir.expr import Program, Read, walk
+from opslib.codegen.array_statements import needed
+from opslib.ir.expr import Program
 
 from .scope import is_concrete, wide_types
 
@@ -122,12 +123,6 @@ def kernel(program: Program) -> JaxKernel:
     if checks:
         text = render(program, NUMPY, body=False)
         check = (text, text.function())
-        roots = [
-            e
-            for c in checks
-            for e in (*c.axes, c.condition, c.value, c.extent)
-            if e is not None
-        ]
-        read = {n.tensor for n in walk(*roots) if isinstance(n, Read)}
+        read = needed(program, checks)
     checked = tuple(k for k, t in enumerate(program.inputs) if t.name in read)
     return JaxKernel(printed, pure, compiled, check, checked, len(program.outputs))

@@ -123,7 +123,9 @@ class Pairs(Algebra[Value]):
         value = self.plain.constant(number, dtype, ndim)
         bound = 0.0
         if dtype.is_float and np.isfinite(float(number)):
-            stored = float(elementwise.numpy_constant(number, dtype.numpy).astype(float))
+            stored = float(
+                elementwise.numpy_constant(number, dtype.numpy).astype(float)
+            )
             if stored != float(number):
                 bound = dtype.unit_roundoff * abs(float(number))
         return _paired(value, bound)
@@ -325,9 +327,7 @@ class Pairs(Algebra[Value]):
             # A partial sum may overflow although the whole does not.
             perhaps = np.isfinite(value) & (state.size + error > largest)
             error = np.where(perhaps, np.inf, error)
-            return [
-                self._settled(value, error, np.isinf(state.bound), state.dtype)
-            ]
+            return [self._settled(value, error, np.isinf(state.bound), state.dtype)]
 
     # --- Writing ------------------------------------------------------------------
 
@@ -388,5 +388,3 @@ def _doubt(op: str, values: Sequence[Array], bounds: Sequence[Array]) -> Array:
         return (dx > 0) | (dy > 0)
     near = np.abs(x.astype(float) - y.astype(float)) <= dx + dy
     return np.asarray((dx + dy > 0) & (near | np.isinf(dx + dy)))
-
-

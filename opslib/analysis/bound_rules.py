@@ -19,8 +19,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Exact in floating point: no rounding of their own.
 EXACT = frozenset(
-    "neg abs sign max min fmax fmin copysign floor ceil round trunc mod fmod "
-    "floordiv nextafter".split()
+    "neg abs sign max min fmax fmin copysign floor ceil round trunc fmod "
+    "nextafter".split()
 )
 
 # Increasing or decreasing on their whole domain; the domain's ends, if it has any.
@@ -148,9 +148,7 @@ def _hypotenuse(values: Sequence[Array], bounds: Sequence[Array], r: Array) -> A
 
 
 def _corners(op: str) -> Rule:
-    def worst(
-        values: Sequence[Array], bounds: Sequence[Array], result: Array
-    ) -> Array:
+    def worst(values: Sequence[Array], bounds: Sequence[Array], result: Array) -> Array:
         (x, y), (dx, dy) = values, bounds
         found = np.zeros(result.shape)
         for sx in (-1, 1):
@@ -189,7 +187,9 @@ def _floor_division(
     )
 
 
-def _remainder(values: Sequence[Array], bounds: Sequence[Array], result: Array) -> Array:
+def _remainder(
+    values: Sequence[Array], bounds: Sequence[Array], result: Array
+) -> Array:
     (x, y), (dx, dy) = values, bounds
     whole = np.abs(np.floor(x / y))
     steps = _floor_division(values, bounds, np.floor(x / y))

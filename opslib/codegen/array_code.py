@@ -87,6 +87,105 @@ def prefix(operator: str, operand: Code) -> Code:
     return Code((operator, *grouped(operand, UNARY)), UNARY)
 
 
+def wrapped(
+    code: Code, before: str, after: str, width: int, *, inside: bool = False
+) -> list[str]:
+    """Lines of ``before code after``, broken where brackets and operators allow it.
+
+    `before` carries the indentation. inside: brackets stand around it already.
+    """
+    line = before + code.text + after
+    if len(line) <= width:
+        return [line]
+    parts = code.parts
+    match parts:
+        case (str() as text, Code() as operand):  # ``- x``, ``keyword=x``
+            return wrapped(operand, before + text, after, width)
+        case (Code() as receiver, str() as text) if code.level == ATOM:  # ``x.f()``
+            return wrapped(receiver, before, text + after, width)
+    indent = before[: len(before) - len(before.lstrip())] + "    "
+    if parts[0] == "(" and len(parts) > 2 and isinstance(parts[1], Code):
+        rest = "".join(p if isinstance(p, str) else p.text for p in parts[2:])
+        if rest[0] == ")":
+            inner = wrapped(parts[1], indent, "", width, inside=True)
+            return [before + "(", *inner, indent[:-4] + rest + after]
+    opening = _bracket(code)
+    if opening is not None:
+        function = code.parts[: opening + 1]
+        head = "".join(p if isinstance(p, str) else p.text for p in function)
+        items = _items(code.parts[opening + 1 :])
+        closing = items.pop()
+        if len(before + head) <= width:
+            lines = [before + head]
+            for item in items:
+                lines += wrapped(item, indent, ",", width)
+            return [*lines, indent[:-4] + closing.text + after]
+    operands = _operands(code)
+    if len(operands) > 1:
+        if inside and not before.strip() and not after:
+            return [
+                line
+                for operand in operands
+                for line in wrapped(operand, before, "", width)
+            ]
+        lines = [before + "("]
+        for operand in operands:
+            lines += wrapped(operand, indent, "", width)
+        return [*lines, indent[:-4] + ")" + after]
+    return [line]
+
+
+def _bracket(code: Code) -> int | None:
+    """Where the arguments of a call begin; None for anything else."""
+    if code.level != ATOM or code.parts[-1] != ")":
+        return None
+    for k, part in enumerate(code.parts):
+        if isinstance(part, str) and part[-1:] == "(":
+            return k
+    return None
+
+
+def _items(parts: tuple[str | Code, ...]) -> list[Code]:
+    """Arguments, then the closing bracket."""
+    items: list[Code] = []
+    current: list[str | Code] = []
+    for part in parts:
+        if part == ", " or part == ")":
+            if current:
+                level = current[0].level if isinstance(current[0], Code) else ATOM
+                items.append(Code(tuple(current), level if len(current) == 1 else ATOM))
+            current = []
+        elif isinstance(part, str) and part.startswith(", "):
+            items.append(Code(tuple(current)))
+            current = [part[2:]]
+        else:
+            current.append(part)
+    items.append(Code((")",)))
+    return [_only(i) for i in items]
+
+
+def _only(code: Code) -> Code:
+    """A code that merely holds another is that other one."""
+    first = code.parts[0]
+    return first if len(code.parts) == 1 and isinstance(first, Code) else code
+
+
+def _operands(code: Code) -> list[Code]:
+    """``a``, ``+ b``, ``- c`` of a chain of one precedence."""
+    if not COMPARE <= code.level <= PRODUCT:
+        return []
+    for k, part in enumerate(code.parts):
+        if isinstance(part, str) and part.startswith(" ") and part.endswith(" "):
+            left = Code(code.parts[:k], code.level if k == 1 else ATOM)
+            first = code.parts[0]
+            if k == 1 and isinstance(first, Code):
+                left = first
+            right = Code((part.lstrip(), *code.parts[k + 1 :]), code.level)
+            chain = _operands(left) if left.level == code.level else []
+            return [*(chain or [left]), right]
+    return []
+
+
 def shared(root: Code) -> list[str]:
     """Texts below `root` that stand in two or more places, operands first.
 
@@ -153,6 +252,11 @@ def named(root: Code, fresh: Iterator[str]) -> tuple[list[tuple[str, Code]], Cod
     return assignments, _tidy(renamed(root, names))
 
 
+def _calls(before: list[str | Code]) -> bool:
+    """Whether a parenthesis after these parts holds arguments."""
+    return any(isinstance(b, Code) or b[-1:].isalnum() for b in before)
+
+
 def _tidy(code: Code) -> Code:
     """Drops parentheses left around a name."""
     parts: list[str | Code] = []
@@ -165,8 +269,7 @@ def _tidy(code: Code) -> Code:
             and parts[-2] == "("
             and isinstance(parts[-1], Code)
             and parts[-1].level == ATOM
-            and len(parts) != 2
-            and not (isinstance(parts[-3], Code) or parts[-3][-1:].isalnum())
+            and not _calls(parts[-3:-2])
         ):
             inner = parts.pop()
             parts[-1] = inner

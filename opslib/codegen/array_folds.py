@@ -74,9 +74,7 @@ def bind(printer: Printer, axis: Axis) -> Value | None:
         args = [last] if start == {} else [first, last]
         printer.dense[axis.name] = (axis.start, axis.stop)
         printer.extents[axis.name] = printer.integer(length)
-        printer.index[axis.name] = Value(
-            call(f"{module}.arange", *args), (axis.name,)
-        )
+        printer.index[axis.name] = Value(call(f"{module}.arange", *args), (axis.name,))
         return None
     low, high = printer.emit(axis.start), printer.emit(axis.stop)
     if axis.bound is not None:
@@ -158,9 +156,7 @@ def _fold(printer: Printer, node: Fold, masks: list[Value]) -> Value:
     return _generic(printer, node, names, masks)
 
 
-def _masked(
-    printer: Printer, value: Value, masks: list[Value], absent: Expr
-) -> Value:
+def _masked(printer: Printer, value: Value, masks: list[Value], absent: Expr) -> Value:
     mask = masks[0]
     for other in masks[1:]:
         (a, b), axes = printer.together([mask, other])
@@ -286,7 +282,9 @@ def _einsum(
     for axis in whole:
         letter = wanted.get(axis)
         if letter is None or letter in letters.values():
-            letter = next(s for s in spare if s not in {*letters.values(), *wanted.values()})
+            letter = next(
+                s for s in spare if s not in {*letters.values(), *wanted.values()}
+            )
         letters[axis] = letter
     result = tuple(a for a in whole if a not in names)
     inputs = ",".join("".join(letters[a] for a in g.axes) for g in groups)

@@ -44,6 +44,8 @@ def sign(x: Array) -> Array:
 
 def floordiv(x: Array, y: Array) -> Array:
     """floor(x / y); 0 for an integer divided by 0."""
+    if isinstance(x, int) and isinstance(y, int):
+        return x // y if y else 0
     if _is_float(x + y):
         return np.where(np.isinf(x), x / y, np.floor_divide(x, y))
     return _whole(np.floor_divide, x, y)
@@ -51,6 +53,8 @@ def floordiv(x: Array, y: Array) -> Array:
 
 def mod(x: Array, y: Array) -> Array:
     """The remainder with the sign of y; 0 for an integer divided by 0."""
+    if isinstance(x, int) and isinstance(y, int):
+        return x % y if y else 0
     return np.mod(x, y) if _is_float(x + y) else _whole(np.mod, x, y)
 
 
@@ -156,7 +160,9 @@ def clipped(x: Array, *indices: Array, axis: int = 0) -> Array:
     lengths = x.shape[axis : axis + len(indices)]
     if 0 in lengths:
         points = np.broadcast_shapes(*(np.shape(i) for i in indices))
-        return np.zeros((*x.shape[:axis], *points, *x.shape[axis + len(indices) :]), x.dtype)
+        return np.zeros(
+            (*x.shape[:axis], *points, *x.shape[axis + len(indices) :]), x.dtype
+        )
     where = tuple(np.clip(i, 0, n - 1) for i, n in zip(indices, lengths, strict=True))
     return x[(*(slice(None),) * axis, *where)]
 

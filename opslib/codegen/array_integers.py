@@ -90,9 +90,9 @@ def constant(value: int) -> Polynomial:
     return {(): value} if value else {}
 
 
-def split(value: Polynomial, loose: frozenset[str]) -> (
-    tuple[dict[str, Polynomial], Polynomial] | None
-):
+def split(
+    value: Polynomial, loose: frozenset[str]
+) -> tuple[dict[str, Polynomial], Polynomial] | None:
     """Coefficients of the index variables in `loose`, and the rest; None if not affine.
 
     Index variables outside `loose` (those of a Python loop) are plain numbers.
@@ -120,7 +120,9 @@ def code(value: Polynomial, atom: Callable[[Expr], Code]) -> Code:
         return number(0)
     parts: list[str | Code] = []
     for i, (atoms, factor) in enumerate(terms):
-        sign = ("-" if factor < 0 else "") if i == 0 else (" - " if factor < 0 else " + ")
+        sign = (
+            ("-" if factor < 0 else "") if i == 0 else (" - " if factor < 0 else " + ")
+        )
         factors = [atom(a) for a in atoms]
         if abs(factor) != 1 or not factors:
             factors.insert(0, number(abs(factor)))

@@ -51,7 +51,9 @@ class Gather:
 Item = Slice | Merged | Point | Gather
 
 
-def classify(printer: Printer, index: Expr, extent: Expr, *, write: bool = False) -> Item:
+def classify(
+    printer: Printer, index: Expr, extent: Expr, *, write: bool = False
+) -> Item:
     """How an axis of length `extent` is walked by `index`."""
     value = integers.polynomial(index)
     safe = printer.guards == 0 or _proven(printer, index, extent)
@@ -173,7 +175,9 @@ def read(printer: Printer, node: Read) -> Value:
         for i, extent in zip(node.indices, tensor.shape, strict=True)
     ]
     items = _disjoint(printer, items, node)
-    code, items = _reshaped(printer, name(printer.names[node.tensor]), items, tensor.shape)
+    code, items = _reshaped(
+        printer, name(printer.names[node.tensor]), items, tensor.shape
+    )
     code, items = _sliced(code, items)
     return _gathered(printer, code, items)
 
@@ -301,4 +305,3 @@ def _pointwise(
     before = tuple(a for i in items[:first] for a in _axes(i))
     after = tuple(a for i in items[last + 1 :] for a in _axes(i))
     return Value(code, before + axes + after)
-

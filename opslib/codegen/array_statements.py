@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from opslib.codegen import array_folds, array_reads
 from opslib.codegen.array_code import Code, call, infix, method, name
 from opslib.codegen.array_reads import Merged, Point, Slice
 from opslib.codegen.array_value import Value, shape_code, union
-from opslib.ir.expr import Axis, Check, Define, Tensor
+from opslib.ir.expr import Axis, Check, Define, Program, Read, Tensor, walk
 from opslib.ir.monoid import Monoid
 
 if TYPE_CHECKING:
     from opslib.codegen.array_style import Printer
 
-__all__ = ["HELPERS", "checks", "define", "module", "shape_code"]
+__all__ = ["HELPERS", "define", "module", "shape_code", "statements"]
 
 # Functions of the helper modules besides those of primitives.
 HELPERS = frozenset(
@@ -49,27 +50,69 @@ def _enter(printer: Printer, axes: tuple[Axis, ...]) -> list[Value]:
 # --- Checks ------------------------------------------------------------------------
 
 
-def checks(printer: Printer) -> None:
-    """Prints the conditions that must hold before anything is read."""
-    for check in printer.program.checks:
-        if check.policy == "raise":
+def statements(printer: Printer, *, checks: bool, body: bool) -> None:
+    """Prints definitions, and each check as soon as what it looks at is there.
+
+    body: print all definitions, else only those that the checks need.
+    """
+    program = printer.program
+    pending = [c for c in program.checks if c.policy == "raise" and checks]
+    wanted = {t.name for t in (*program.locals, *program.outputs)}
+    if not body:
+        wanted = needed(program, pending)
+    for position in range(len(program.defines) + 1):
+        missing = {d.name for d in program.defines[position:]}
+        for check in [c for c in pending if not tensors_of(c) & missing]:
             _check(printer, check)
+            pending.remove(check)
+        if position < len(program.defines):
+            if program.defines[position].name in wanted:
+                define(printer, program.defines[position])
+
+
+def tensors_of(check: Check) -> set[str]:
+    """Names of the tensors whose elements a check looks at."""
+    roots = (*check.axes, check.condition, check.value, check.extent)
+    nodes = walk(*(r for r in roots if r is not None))
+    return {n.tensor for n in nodes if isinstance(n, Read)}
+
+
+def needed(program: Program, checks: Sequence[Check]) -> set[str]:
+    """Names of the tensors that checks depend on, through locals too."""
+    names = {t for c in checks for t in tensors_of(c)}
+    for d in reversed(program.defines):
+        if d.name in names:
+            nodes = walk(d.value, *d.indices, *d.axes)
+            names |= {n.tensor for n in nodes if isinstance(n, Read)}
+    return names
 
 
 def _check(printer: Printer, check: Check) -> None:
     masks = _enter(printer, check.axes)
+    # Beyond a ragged range there may be nothing to look at.
+    printer.guards += len(masks)
+    _print_check(printer, check, masks)
+    printer.guards -= len(masks)
+
+
+def _print_check(printer: Printer, check: Check, masks: list[Value]) -> None:
     condition = printer.emit(check.condition)
     for mask in masks:
         (c, m), axes = printer.together([condition, mask])
         condition = Value(infix("|", 2, c, Code(("~(", m, ")"))), axes)
-    args: list[Code | str] = [condition.code, repr(f"{printer.program.name}: {check.message}")]
+    args: list[Code | str] = [
+        condition.code,
+        repr(f"{printer.program.name}: {check.message}"),
+    ]
     if check.operand:
         args.append(f"operand={check.operand!r}")
     for keyword, node in (("value", check.value), ("extent", check.extent)):
         if node is not None:
-            args.append(Code((f"{keyword}=", printer.align(printer.emit(node), condition.axes))))
+            args.append(
+                Code((f"{keyword}=", printer.align(printer.emit(node), condition.axes)))
+            )
     line = printer.settled(call(printer.helper("check"), *args))
-    printer.line(line.text)
+    printer.statement("", line)
 
 
 # --- Definitions -------------------------------------------------------------------
@@ -95,14 +138,20 @@ def define(printer: Printer, define: Define) -> None:
         not started
         and not masks
         and define.combine is None
-        and all(isinstance(i, Merged) or (isinstance(i, Slice) and i.full and not i.backwards) for i in items)
+        and all(
+            isinstance(i, Merged)
+            or (isinstance(i, Slice) and i.full and not i.backwards)
+            for i in items
+        )
     )
     if whole:
         _whole(printer, define, items, target, continued)
         return
     if not started:
         _allocate(printer, define)
+    printer.guards += len(masks)
     _store(printer, define, items, masks)
+    printer.guards -= len(masks)
 
 
 def _typed(printer: Printer, define: Define) -> Value:
@@ -121,7 +170,7 @@ def _whole(
     value = _typed(printer, define)
     axes = tuple(a for i in items for a in array_reads._axes(i))
     code = printer.full(value, axes)
-    if continued and printer.dialect.mutable and (code.view or "broadcast_to" in code.text):
+    if continued and printer.dialect.mutable:
         # What follows writes into it: neither an input nor a broadcast may be meant.
         code = call(f"{printer.module}.array", code)
     if any(isinstance(i, Merged) for i in items):
@@ -176,22 +225,27 @@ def _store(
 
 def _write(printer: Printer, target: str, where: str, value: Code) -> None:
     if printer.dialect.mutable:
-        printer.line(f"{target}[{where}] = {value}")
+        printer.statement(f"{target}[{where}] = ", value)
     else:
-        printer.line(f"{target} = {target}.at[{where}].set({value})")
+        printer.statement(f"{target} = ", call(f"{target}.at[{where}].set", value))
 
 
-def _points(
-    printer: Printer, define: Define, value: Value, masks: list[Value]
-) -> None:
+def _points(printer: Printer, define: Define, value: Value, masks: list[Value]) -> None:
     positions = [printer.emit(i) for i in define.indices]
     names = [a.name for a in define.axes if a.name in printer.extents]
-    everything = union([*positions, value, *masks, *_axes_of(printer, names)], printer.order)
+    everything = union(
+        [*positions, value, *masks, *_axes_of(printer, names)], printer.order
+    )
     codes = [printer.align(p, everything) for p in positions]
     target = printer.names[define.name]
     combine = define.combine
     full = printer.full(value, everything)
-    if masks or combine is None or not _SCATTERS.get(combine.name, ("",))[0] or not printer.dialect.mutable:
+    if (
+        masks
+        or combine is None
+        or not _SCATTERS.get(combine.name, ("",))[0]
+        or not printer.dialect.mutable
+    ):
         mask: Code | str = "None"
         for k, m in enumerate(masks):
             here = printer.align(m, everything)
@@ -203,7 +257,7 @@ def _points(
         return
     function = _SCATTERS[combine.name][0]
     line = printer.settled(call(function, name(target), shape_code(codes), full))
-    printer.line(line.text)
+    printer.statement("", line)
 
 
 def _axes_of(printer: Printer, names: list[str]) -> list[Value]:
@@ -269,28 +323,41 @@ def module(printer: Printer) -> str:
     tensors = [names[t.name] for t in program.inputs]
     keywords = [names[s] for s in printer.used_scalars()]
     keywords += [names[s] for s in printer.keyword_sizes()]
-    parameters = ", ".join(tensors + (["*", *keywords] if keywords else []))
+    parameters = tensors + (["*", *keywords] if keywords else [])
     lines = [printer.dialect.imports]
     if any("lax." in line for line in body):
         lines.append("from jax import lax")
     if any("bfloat16" in line for line in body) and printer.dialect.mutable:
         lines.append("from ml_dtypes import bfloat16")
     if printer.helpers:
-        lines += ["", f"from {printer.dialect.helpers} import {', '.join(sorted(printer.helpers))}"]
+        lines += [
+            "",
+            f"from {printer.dialect.helpers} import {', '.join(sorted(printer.helpers))}",
+        ]
     lines += ["", "", *printer.prelude]
-    lines.append(f"def {printer.entry}({parameters}):")
-    lines.append(f'    """{_signature(printer)}"""')
+    opening_line = f"def {printer.entry}({', '.join(parameters)}):"
+    if len(opening_line) > 88:
+        opening_line = "\n".join(
+            [f"def {printer.entry}(", *(f"    {p}," for p in parameters), "):"]
+        )
+    lines.append(opening_line)
+    lines += _signature(printer)
     return "\n".join([*lines, *opening, *body]) + "\n"
 
 
-def _signature(printer: Printer) -> str:
-    def shown(tensors: tuple[Tensor, ...]) -> str:
-        return ", ".join(
+def _signature(printer: Printer) -> list[str]:
+    """The docstring: tensors, one a line where one line does not hold them."""
+    _enter(printer, ())
+
+    def shown(tensors: tuple[Tensor, ...]) -> list[str]:
+        return [
             f"{t.name}: {t.dtype}[{', '.join(e.text for e in printer.shape_of(t))}]"
             for t in tensors
-        )
+        ]
 
-    _enter(printer, ())
-    text = f"{shown(printer.program.inputs)} -> {shown(printer.program.outputs)}."
-    return text.replace("\\", "")
-
+    inputs, outputs = shown(printer.program.inputs), shown(printer.program.outputs)
+    text = f'    """{", ".join(inputs)} -> {", ".join(outputs)}."""'
+    if len(text) <= 88:
+        return [text]
+    outputs[0] = f"-> {outputs[0]}"
+    return ['    """', *(f"    {line}" for line in inputs + outputs), '    """']

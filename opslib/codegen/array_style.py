@@ -34,6 +34,7 @@ from opslib.codegen.array_code import (
     named,
     number,
     prefix,
+    wrapped,
 )
 from opslib.codegen.array_dialect import INFIX, JAX, NUMPY, Dialect
 from opslib.codegen.array_integers import Polynomial, code, polynomial
@@ -55,6 +56,7 @@ from opslib.ir.expr import (
     Select,
     Size,
     Tensor,
+    walk,
 )
 
 __all__ = ["JAX", "NUMPY", "Rendered", "render"]
@@ -114,11 +116,8 @@ def render(
         body: print the definitions (False: only the checks).
     """
     printer = Printer(program, dialect, wide)
-    if checks:
-        array_statements.checks(printer)
+    array_statements.statements(printer, checks=checks, body=body)
     if body:
-        for define in program.defines:
-            array_statements.define(printer, define)
         results = [printer.names[t.name] for t in program.outputs]
         printer.line(f"return {', '.join(results)}")
     text = array_statements.module(printer)
@@ -164,7 +163,9 @@ class Printer:
             if one not in self.names:
                 self.names[one] = _identifier(one, taken)
                 taken.add(self.names[one])
-        self.fresh = (t for t in map("t{}".format, itertools.count(1)) if t not in taken)
+        self.fresh = (
+            t for t in map("t{}".format, itertools.count(1)) if t not in taken
+        )
 
     # --- Text --------------------------------------------------------------------
 
@@ -174,13 +175,17 @@ class Printer:
 
     def assign(self, target: str, value: Code, operator: str = "=") -> None:
         """An assignment, preceded by those of shared sub-expressions."""
-        self.line(f"{target} {operator} {self.settled(value)}")
+        self.statement(f"{target} {operator} ", self.settled(value))
+
+    def statement(self, before: str, value: Code) -> None:
+        """``before value``, on as many lines as it takes."""
+        self.lines += wrapped(value, "    " * self.indent + before, "", 88)
 
     def settled(self, value: Code) -> Code:
         """`value` with its shared sub-expressions assigned to names before."""
         assignments, rest = named(value, self.fresh)
         for target, part in assignments:
-            self.line(f"{target} = {part}")
+            self.statement(f"{target} = ", part)
         return rest
 
     def helper(self, text: str) -> str:
@@ -195,7 +200,9 @@ class Printer:
 
     def dtype(self, dtype: DType) -> str:
         """Text of an element type."""
-        return self.dialect.dtype("float64" if self.wide and dtype.is_float else dtype.name)
+        return self.dialect.dtype(
+            "float64" if self.wide and dtype.is_float else dtype.name
+        )
 
     def fresh_index(self, wanted: str) -> str:
         """A Python name for a loop variable."""
@@ -320,8 +327,10 @@ class Printer:
         same_wide = self.wide and source.is_float and target.is_float
         if same_wide or source == target:
             return value
-        if value.weak and target.kind != "bool" and (
-            target.is_float or source.is_integer
+        if (
+            value.weak
+            and target.kind != "bool"
+            and (target.is_float or source.is_integer)
         ):
             return value  # a Python number takes the type of what it meets
         if target.kind == "bool":
@@ -334,7 +343,7 @@ class Printer:
 
     def _select(self, node: Select) -> Value:
         condition = self.emit(node.condition)
-        if condition.weak and self.dialect.mutable:
+        if condition.weak and (self.dialect.mutable or _is_static(node.condition)):
             # A condition of numbers only: Python's own, and lazy.
             values = [self.emit(node.yes), self.emit(node.no)]
             (yes, no), axes = self.together(values)
@@ -375,12 +384,15 @@ class Printer:
             return Value(infix(symbol, level, *codes), weak=True)
         if op == "neg":
             return Value(prefix("-", codes[0]), weak=True)
-        if op in ("max", "min") and integers:
+        if op in ("max", "min", "abs") and integers:
             return Value(call(op, *codes), weak=True)
         divisor = node.args[-1]
-        if op in ("floordiv", "mod") and integers and _is_positive(divisor):
+        if op in ("floordiv", "mod") and integers:
             symbol = "//" if op == "floordiv" else "%"
-            return Value(infix(symbol, PRODUCT, *codes), weak=True)
+            if _is_positive(divisor) or isinstance(divisor, Scalar):
+                return Value(infix(symbol, PRODUCT, *codes), weak=True)
+            # Takes Python numbers, too, and gives 0 for a divisor of 0.
+            return Value(call(self.helper(op), *codes), weak=True)
         return None
 
     def _operation(self, op: str, args: list[Code], node: Prim) -> Code:
@@ -440,6 +452,13 @@ def _nonzero(node: Expr) -> bool:
     return isinstance(node, Const) and node.value != 0
 
 
+def _is_static(node: Expr) -> bool:
+    """Whether jax knows the value while tracing: sizes and whole numbers only."""
+    return not any(
+        isinstance(n, Index) or (isinstance(n, Scalar) and n.type.is_float)
+        for n in walk(node)
+    )
+
+
 def _shift_is_small(node: Expr, dtype: DType) -> bool:
     return isinstance(node, Const) and 0 <= node.value < dtype.bits
-

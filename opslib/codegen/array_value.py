@@ -34,9 +34,9 @@ class Value:
     kept: Kept | None = None
 
 
-def elementwise(values: Sequence[Value], build: Callable[[list[Code]], Code]) -> (
-    Kept | None
-):
+def elementwise(
+    values: Sequence[Value], build: Callable[[list[Code]], Code]
+) -> Kept | None:
     """The kept form of an elementwise operation, if all operands go along with it."""
     shapes = {v.kept.axes for v in values if v.kept is not None}
     if len(shapes) != 1 or any(v.axes and v.kept is None for v in values):
@@ -92,7 +92,8 @@ def transposed(value: Value, axes: tuple[str, ...], module: str) -> Value:
     if rank == 2:
         text = ".T"
     elif order[:-2] == list(range(rank - 2)):
-        return Value(call(f"{module}.swapaxes", value.code, "-1", "-2"), axes, value.weak)
+        swapped = (f"{module}.swapaxes(", value.code, ", -1, -2)")
+        return Value(Code(swapped, view=value.code.view), axes, value.weak)
     else:
         text = f".transpose({', '.join(map(str, order))})"
     return Value(method(value.code, text, view=True), axes, value.weak)

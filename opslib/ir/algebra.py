@@ -92,9 +92,7 @@ class Algebra(Generic[V]):
         if within is None:
             return states
         nothing = self.identity(monoid, within.ndim)
-        return [
-            self.where(within, s, i) for s, i in zip(states, nothing, strict=True)
-        ]
+        return [self.where(within, s, i) for s, i in zip(states, nothing, strict=True)]
 
     def where(self, mask: Array, yes: V, no: V) -> V:
         """A choice by a mask that is certain."""
@@ -119,7 +117,9 @@ class Algebra(Generic[V]):
         """Joins the states along the last axis, neighbours first, order kept."""
         current = [self.each(s, _full(count)) for s in states]
         while count > 1:
-            even = [self.each(s, lambda a: a[..., 0 : a.shape[-1] - 1 : 2]) for s in current]
+            even = [
+                self.each(s, lambda a: a[..., 0 : a.shape[-1] - 1 : 2]) for s in current
+            ]
             odd = [self.each(s, lambda a: a[..., 1::2]) for s in current]
             joined = self.combine(monoid, even, odd, template)
             if count % 2:
@@ -237,3 +237,9 @@ class Wide(Exact):
 
     def narrow(self, dtype: DType) -> np.dtype[Any]:
         return self.wide if dtype.is_float else dtype.numpy
+
+    def prim(self, op: str, args: tuple[Array, ...], dtype: DType) -> Array:
+        if op == "nextafter":  # neighbours are those of the type itself
+            narrow = [a.astype(dtype.numpy) for a in args]
+            return elementwise.apply(op, tuple(narrow), dtype.numpy).astype(self.wide)
+        return super().prim(op, args, dtype)

@@ -100,11 +100,23 @@ def evaluate_with(
     for tensor in program.inputs:
         array = np.asarray(inputs[tensor.name])
         evaluator.arrays[tensor.name] = algebra.load(array, tensor.dtype)
-    for check in program.checks:
-        evaluator.check(check)
-    for define in program.defines:
-        evaluator.define(define)
+    pending = list(program.checks)
+    for position in range(len(program.defines) + 1):
+        # A check may look at locals; it runs as soon as they are complete, which is
+        # before anything else reads them.
+        missing = {d.name for d in program.defines[position:]}
+        for check in [c for c in pending if not _tensors(c) & missing]:
+            evaluator.check(check)
+            pending.remove(check)
+        if position < len(program.defines):
+            evaluator.define(program.defines[position])
     return {t.name: evaluator.arrays[t.name] for t in program.outputs}
+
+
+def _tensors(check: Check) -> set[str]:
+    roots = (*check.axes, check.condition, check.value, check.extent)
+    nodes = walk(*(r for r in roots if r is not None))
+    return {n.tensor for n in nodes if isinstance(n, Read)}
 
 
 @dataclass(slots=True)
@@ -163,7 +175,8 @@ class Evaluator(Generic[V]):
     def span(self, axis: Axis, grid: Grid[V], mask: Mask) -> tuple[Array, Array, int]:
         """Start and length of `axis` at each point, and the greatest length."""
         start, stop = (
-            self.algebra.data(self.value(e, grid, mask)) for e in (axis.start, axis.stop)
+            self.algebra.data(self.value(e, grid, mask))
+            for e in (axis.start, axis.stop)
         )
         length = np.maximum(stop - start, 0)
         reached = length if mask is None else np.where(mask, length, 0)
@@ -309,9 +322,7 @@ class Evaluator(Generic[V]):
             count = min(chunk, most - low)
             inner, reached, own = self.opened(axis, grid, mask, low, count)
             outer = None if within is None else _append_axis(within)
-            states = self._states(
-                monoid, rest, args, inner, reached, _both(outer, own)
-            )
+            states = self._states(monoid, rest, args, inner, reached, _both(outer, own))
             part = algebra.reduce(monoid, states, count, self.template)
             total = (
                 part
@@ -326,9 +337,7 @@ class Evaluator(Generic[V]):
         bound = {f"x{i}": v for i, v in enumerate(values)}
         return [self.template(t, bound, ndim) for t in monoid.lift]
 
-    def finish(
-        self, monoid: Monoid, states: Sequence[V], output: int, ndim: int
-    ) -> V:
+    def finish(self, monoid: Monoid, states: Sequence[V], output: int, ndim: int) -> V:
         """One of the finished values of a state."""
         settled = self.algebra.settled(monoid, states)
         bound = {f"s{i}": v for i, v in enumerate(settled)}
@@ -443,7 +452,9 @@ class Evaluator(Generic[V]):
         tensor = self.program.tensor(define.name)
         if define.name not in self.arrays:
             root: Grid[V] = Grid((), {})
-            shape = tuple(int(algebra.data(self.value(s, root, None))) for s in tensor.shape)
+            shape = tuple(
+                int(algebra.data(self.value(s, root, None))) for s in tensor.shape
+            )
             self.arrays[define.name] = algebra.zeros(shape, tensor.dtype)
         self._define(define, list(define.axes), Grid((), {}), None)
 

@@ -231,8 +231,12 @@ def pack_value(node: syntax.Expression | None, scope: StaticScope) -> Any:
             left = pack_value(node.left, scope)
             right = pack_value(node.right, scope)
             return _zip(_BINARY[node.operator], left, right)
+        case syntax.TupleOf():
+            return [evaluate(item, scope) for item in node.items]
         case syntax.Conditional():
             condition = pack_value(node.condition, scope)
+            if not isinstance(condition, list):
+                return pack_value(node.value if condition else node.other, scope)
             yes, no = pack_value(node.value, scope), pack_value(node.other, scope)
             return _zip(lambda c, y, n: y if c else n, condition, yes, no)
         case syntax.Apply():

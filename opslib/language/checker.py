@@ -18,6 +18,7 @@ from opslib.language.checker_scope import (
     Context,
     Scope,
     check_rank,
+    example_read,
     is_tensor,
     size_as_index,
 )
@@ -171,7 +172,11 @@ def _target(
         axes = context.locals.get(name)
     whole = not target.items and isinstance(definition.value, Apply)
     if axes is not None and not (whole and _is_call(context, definition)):
-        check_rank(context, name, axes, target.items, target.span)
+        help = ""
+        if declared is not None and target.span == declared.span:
+            body = example_read(name, axes)
+            help = f"one line is for results of the type T[...]; write a body: {body} ="
+        check_rank(context, name, axes, target.items, target.span, help)
     indices: set[str] = set(scope.indices)
     packs: set[str | None] = set(scope.packs)
     depends: Node | None = None

@@ -145,7 +145,7 @@ def _components(count: int, edges: Iterable[Edge]) -> list[int]:
         work = [(root, 0)]
         while work:
             node, at = work.pop()
-            if at == 0:
+            if order[node] < 0:
                 order[node] = low[node] = clock
                 clock += 1
                 stack.append(node)

@@ -169,6 +169,7 @@ def check_rank(
     axes: tuple[Expression, ...],
     items: tuple[Expression, ...],
     span: Span,
+    help: str = "",
 ) -> None:
     """Report items that do not pair with the axes; ``...`` counts once.
 
@@ -185,8 +186,9 @@ def check_rank(
     declared = axes_text(name, axes)
     shown = "no axes" if not axes else f"the axes of {declared}"
     message = f"'{name}' has {shown}, {_count(items)} given"
-    help = f"'{name}' is a single value: write {name}" if not axes else ""
-    if any(kinds) and not any(given):
+    if not axes and not help:
+        help = f"'{name}' is a single value: write {name}"
+    if not help and any(kinds) and not any(given):
         help = f"'...' stands for any number of axes: {example_read(name, axes)}"
     context.error("E0503", message, span, help)
 

@@ -95,11 +95,16 @@ CODES: dict[str, str] = {
     "E0706": "a requirement of the spec that does not hold",
     "E0707": "an output array that does not fit",
     "E0708": "a data-dependent index outside its bounds",
+    "E0713": "a condition of the spec that does not hold for the data",
+    "E0730": "an array that the device cannot see",
+    "E0750": "a data-dependent index that a kernel found outside its bounds",
+    "E0751": "a kernel that ran and reported a failure",
     # Compilation and backends.
     "E0801": "a backend that cannot be used here",
     "E0802": "a program that the backend does not support",
     "E0803": "a compiler that is missing or failed",
     "E0804": "a kernel that failed",
+    "E0901": "a pass that made an ill-formed program: a bug in opslib",
     # Warnings.
     "W0301": "a local that is never used",
 }

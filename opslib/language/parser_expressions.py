@@ -71,8 +71,8 @@ def parse_whole(cursor: Cursor) -> Expression:
 def children(node: Node) -> list[Node]:
     """The nodes directly below `node`, in the order they are written."""
     found: list[Node] = []
-    for slot in fields(node):
-        value = getattr(node, slot.name)
+    for slot in _slots(type(node)):
+        value = getattr(node, slot)
         if isinstance(value, Node):
             found.append(value)
         elif isinstance(value, tuple):
@@ -81,6 +81,16 @@ def children(node: Node) -> list[Node]:
                 if isinstance(last, Node):
                     found.append(last)
     return found
+
+
+_SLOTS: dict[type[Node], tuple[str, ...]] = {}
+
+
+def _slots(kind: type[Node]) -> tuple[str, ...]:
+    """The fields of a node that may hold nodes (`span` does not)."""
+    if kind not in _SLOTS:
+        _SLOTS[kind] = tuple(slot.name for slot in fields(kind) if slot.compare)
+    return _SLOTS[kind]
 
 
 def parse_expression(cursor: Cursor) -> Expression:

@@ -280,6 +280,8 @@ def _binder(binder: Binder) -> str:
 def _definition(definition: Definition) -> str:
     targets = ", ".join(_target(target) for target in definition.targets)
     sign = f"{definition.combine}=" if definition.combine else "="
+    if definition.combine and targets == "grad":
+        targets = "grad[]"  # ``grad add= 1`` would be the gradient of `add`.
     return f"{targets} {sign} {print_expression(definition.value)}"
 
 

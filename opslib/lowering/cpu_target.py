@@ -56,18 +56,19 @@ class Blocking:
     k: int
 
 
-def blocking(target: CpuTarget, accumulator: DType, packed_bytes: int) -> Blocking:
-    """Blocks whose packed panels live in L2.
+def blocking(target: CpuTarget, accumulator: DType) -> Blocking:
+    """Blocks by the sizes of the caches; `k` in elements of the accumulator's width.
 
-    k: a panel of NR columns (re-read for each panel of rows) and one of MR rows fill
-    L1. m, n: both packed blocks take two thirds of L2, n twice as long as m, because
-    packing along n is the cheaper one. (Packing costs 1/m + 1/n of the work.)
+    A micro-panel of b (NR x k) is twice L1 at most: it streams from L2 at two loads per
+    MR * NV fma, and long k means fewer passes over C, whose rows collide in L1 when they
+    are a power of two apart. A packed block of a (m x k) fills L2. A packed block of b
+    (k x n) is 2 MiB, a core's share of L3. Measured on Zen 4, 2048^3: 504 x 1024 x 512
+    is 7 % faster than 252 x 512 x 256, which keeps both in L2.
     """
     unit_n, unit_m = target.columns(accumulator), target.rows
-    k = max(64, target.l1 // (packed_bytes * unit_n) // 16 * 16)
-    room = target.l2 * 3 // 4 // (packed_bytes * k)
-    m = max(unit_m, room // 3 // unit_m * unit_m)
-    n = max(unit_n, room * 2 // 3 // unit_n * unit_n)
+    k = min(512, max(64, 2 * target.l1 // (accumulator.bytes * unit_n) // 16 * 16))
+    m = max(unit_m, target.l2 // (accumulator.bytes * k) // unit_m * unit_m)
+    n = max(unit_n, (2 << 20) // (accumulator.bytes * k) // unit_n * unit_n)
     return Blocking(m, n, k)
 
 

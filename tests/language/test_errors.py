@@ -90,6 +90,7 @@ CASES: dict[str, str] = {
     "E0502_pack": "op f(x: T[n]) -> y: T[..., n]\n    y[..., i] = x[i]\n",
     "E0503": HEAD + "    y[..., i] = x[i] * w[i, i]\n",
     "E0503_bare": HEAD + "    y[..., i] = x * w[i]\n",
+    "E0503_line": "op f(x: T[..., n]) -> y: T[..., n] = x\n",
     "E0504": HEAD + "    y[..., i] = sum[j](x[..., i])\n",
     "E0505": HEAD + "    y[..., i] = sum[j](x[..., 2 * j + i] ?? 0)\n",
     "E0506": "op f(x: T[..., n]) -> y: T[n]\n    y[i] = sum[j](x[..., j]) * i\n",

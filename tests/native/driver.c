@@ -1,7 +1,7 @@
 /* The functions of native/ behind a plain C ABI, and error sweeps against float64 libm.
  *
  * test_math.py compiles this with each compiler and target row and calls it through
- * cffi.  The references are float64 formulas whose own error (some 2^-50) is invisible
+ * ctypes.  The references are float64 formulas whose own error (some 2^-50) is invisible
  * next to a float32 ulp. */
 #include "opslib_math.h"
 
@@ -95,10 +95,20 @@ static double ulps(float got, double want) {
 
 typedef struct {
     double worst;         /* ulp */
-    float x, y, got;      /* where */
-    double bias;          /* mean signed error, ulp, of the finite cases */
-    int64_t bits_differ;  /* scalar lanes that differ from the vector's */
+    double x, y, got;     /* where */
+    double bias;          /* mean signed error in ulp, over the inexact cases */
+    double bits_differ;   /* scalar results that differ from the vector's, nan aside */
+    double inexact;       /* how many cases bias is the mean of */
 } report;
+
+static void tally(report *r, float x, float y, float got, double want) {
+    double e = ulps(got, want);
+    if (e > r->worst) r->worst = e, r->x = (double)x, r->y = (double)y, r->got = (double)got;
+    if (e > 0 && e < 4) r->bias += (double)got > want ? e : -e, r->inexact++;
+}
+static int differ(float a, float b) {
+    return ops_bits_f32(a) != ops_bits_f32(b) && (a == a || b == b);
+}
 
 #define UNARY(name)                                                                      \
     void v_##name(const float *x, float *out, int64_t n) {                               \
@@ -119,32 +129,28 @@ typedef struct {
     void sd_##name(const double *x, double *out, int64_t n) {                            \
         for (int64_t i = 0; i < n; i++) out[i] = ops_##name##_f64(x[i]);                 \
     }                                                                                    \
-    /* bit patterns first, first + step, ...: count of them */                           \
-    void sweep_##name(uint32_t first, uint32_t step, int64_t count, int check_scalar,    \
-                      report *r) {                                                       \
-        float x[4096], y[4096];                                                          \
-        int64_t summed = 0;                                                              \
-        memset(r, 0, sizeof *r);                                                         \
+    void errors_##name(const float *x, int64_t count, report *r) {                       \
+        float v[4096];                                                                   \
+        for (int64_t done = 0; done < count; done += 4096) {                             \
+            int64_t n = count - done < 4096 ? count - done : 4096;                       \
+            v_##name(x + done, v, n);                                                    \
+            for (int i = 0; i < n; i++) {                                                \
+                float a = x[done + i];                                                   \
+                tally(r, a, 0, v[i], ref_##name((double)a));                             \
+                r->bits_differ += differ(v[i], ops_##name##_f32(a));                     \
+            }                                                                            \
+        }                                                                                \
+    }                                                                                    \
+    /* the bit patterns first, first + step, ... */                                      \
+    void sweep_##name(int64_t first, int64_t step, int64_t count, report *r) {           \
+        float x[4096], v[4096];                                                          \
         for (int64_t done = 0; done < count; done += 4096) {                             \
             int64_t n = count - done < 4096 ? count - done : 4096;                       \
             for (int i = 0; i < n; i++)                                                  \
-                x[i] = ops_from_bits_f32(first + (uint32_t)(done + i) * step);           \
-            v_##name(x, y, n);                                                           \
-            for (int i = 0; i < n; i++) {                                                \
-                double want = ref_##name((double)x[i]), e = ulps(y[i], want);            \
-                if (e > r->worst) r->worst = e, r->x = x[i], r->got = y[i];              \
-                if (e < 4 && e > 0) {                                                    \
-                    r->bias += (double)y[i] > want ? e : -e;                             \
-                    summed++;                                                            \
-                }                                                                        \
-                if (check_scalar) {                                                      \
-                    float s = ops_##name##_f32(x[i]);                                    \
-                    r->bits_differ += ops_bits_f32(s) != ops_bits_f32(y[i]) &&           \
-                                      (s == s || y[i] == y[i]);                          \
-                }                                                                        \
-            }                                                                            \
+                x[i] = ops_from_bits_f32((uint32_t)(first + (done + i) * step));         \
+            v_##name(x, v, n);                                                           \
+            for (int i = 0; i < n; i++) tally(r, x[i], 0, v[i], ref_##name((double)x[i])); \
         }                                                                                \
-        if (summed) r->bias /= (double)summed;                                           \
     }
 
 #define BINARY(name)                                                                     \
@@ -170,25 +176,15 @@ typedef struct {
     }                                                                                    \
     void errors_##name(const float *x, const float *y, int64_t count, report *r) {       \
         float v[4096];                                                                   \
-        int64_t summed = 0;                                                              \
-        memset(r, 0, sizeof *r);                                                         \
         for (int64_t done = 0; done < count; done += 4096) {                             \
             int64_t n = count - done < 4096 ? count - done : 4096;                       \
             v_##name(x + done, y + done, v, n);                                          \
             for (int i = 0; i < n; i++) {                                                \
                 float a = x[done + i], b = y[done + i];                                  \
-                double want = ref_##name((double)a, (double)b), e = ulps(v[i], want);    \
-                if (e > r->worst) r->worst = e, r->x = a, r->y = b, r->got = v[i];       \
-                if (e < 4 && e > 0) {                                                    \
-                    r->bias += (double)v[i] > want ? e : -e;                             \
-                    summed++;                                                            \
-                }                                                                        \
-                float s = ops_##name##_f32(a, b);                                        \
-                r->bits_differ += ops_bits_f32(s) != ops_bits_f32(v[i]) &&               \
-                                  (s == s || v[i] == v[i]);                              \
+                tally(r, a, b, v[i], ref_##name((double)a, (double)b));                  \
+                r->bits_differ += differ(v[i], ops_##name##_f32(a, b));                  \
             }                                                                            \
         }                                                                                \
-        if (summed) r->bias /= (double)summed;                                           \
     }
 
 UNARY(sqrt) UNARY(rsqrt) UNARY(reciprocal) UNARY(exp) UNARY(exp2) UNARY(expm1) UNARY(log)
@@ -199,3 +195,19 @@ UNARY(log_sigmoid) UNARY(silu) UNARY(gelu) UNARY(gelu_tanh) UNARY(floor) UNARY(c
 UNARY(trunc) UNARY(round) UNARY(abs) UNARY(neg) UNARY(sign)
 BINARY(pow) BINARY(atan2) BINARY(hypot) BINARY(fmod) BINARY(remainder) BINARY(copysign)
 BINARY(maximum) BINARY(minimum) BINARY(fmax) BINARY(fmin)
+
+void v_tests(const float *x, int32_t *nan, int32_t *inf, int32_t *finite, int32_t *sign) {
+    ops_v_f32 v = ops_load_f32(x);
+    ops_store_i32(nan, ops_isnan_v_f32(v));
+    ops_store_i32(inf, ops_isinf_v_f32(v));
+    ops_store_i32(finite, ops_isfinite_v_f32(v));
+    ops_store_i32(sign, ops_signbit_v_f32(v));
+}
+void s_tests(const float *x, int32_t *nan, int32_t *inf, int32_t *finite, int32_t *sign) {
+    for (int i = 0; i < OPS_LANES; i++) {
+        nan[i] = ops_isnan_f32(x[i]);
+        inf[i] = ops_isinf_f32(x[i]);
+        finite[i] = ops_isfinite_f32(x[i]);
+        sign[i] = ops_signbit_f32(x[i]);
+    }
+}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
 
 from opslib.ir.build import (
     arithmetic,
@@ -12,11 +11,22 @@ from opslib.ir.build import (
     either,
     multiply_add,
     negation,
-    product,
 )
 from opslib.ir.expansion.frame import Frame, Group, Operand, Scope
 from opslib.ir.expansion.packs import Entries, pack
-from opslib.ir.expr import TRUE, ZERO, Axis, Check, Expr, Read, free_indices, walk
+from opslib.ir.expr import (
+    ONE,
+    TRUE,
+    ZERO,
+    Axis,
+    Check,
+    Expr,
+    Read,
+    free_indices,
+    substitute,
+    transform,
+    walk,
+)
 from opslib.ir.ranges import within
 from opslib.language import syntax
 
@@ -137,52 +147,99 @@ def checked(
         if within(index, dim, extents):
             continue
         inside = both(compare("ge", index, ZERO), compare("lt", index, dim))
-        if inside in _known(scope.path):
+        if inside in scope.path:
             continue
         source = next((n.tensor for n in walk(index) if isinstance(n, Read)), "")
         if policies.get(source) == "clamp":
-            last = arithmetic("sub", dim, _one())
+            last = arithmetic("sub", dim, ONE)
             result[k] = arithmetic("max", ZERO, arithmetic("min", index, last))
             continue
-        unless = negation(reduce(both, scope.path, TRUE))
-        _add_check(frame, node, either(unless, inside), source, index, dim, scope)
+        condition = _whole_range(index, dim, scope) or inside
+        _add_check(frame, node, condition, source, index, dim, scope)
     return tuple(result)
 
 
-def _one() -> Expr:
-    return product([])
+def _whole_range(index: Expr, dim: Expr, scope: Scope) -> Expr | None:
+    """For a bare index: that its whole range is inside, without a loop over it.
 
-
-def _known(path: tuple[Expr, ...]) -> set[Expr]:
-    return set(path)
+    Not where the way here depends on the index, as in ``x[i] if i < n else ...``.
+    """
+    for axis in scope.axes:
+        if any(axis.name in free_indices(taken) for taken in scope.path):
+            continue
+        if axis.index is index:
+            empty = compare("le", axis.stop, axis.start)
+            low = compare("ge", axis.start, ZERO)
+            return either(empty, both(low, compare("le", axis.stop, dim)))
+    return None
 
 
 def _add_check(
     frame: Frame,
     node: syntax.Index,
-    condition: Expr,
+    inside: Expr,
     source: str,
     index: Expr,
     dim: Expr,
     scope: Scope,
 ) -> None:
-    if condition is TRUE:
+    """Adds the check, under the conditions on the way to this read.
+
+    A check runs before anything is computed, so it may read inputs only: integer
+    locals are put in by their definitions. A condition on the way that depends on a
+    computed fraction is left out; then an index is refused even where the read
+    would not have happened.
+    """
+    condition = inlined_integers(frame, inside)
+    if condition is None or condition is TRUE:
         return
+    for taken in reversed(scope.path):
+        known = inlined_integers(frame, taken)
+        if known is not None:
+            condition = either(negation(known), condition)
+    value = inlined_integers(frame, index)
     needed = free_indices(condition)
+    if value is not None and not free_indices(value) <= needed:
+        value = None  # The range as a whole was looked at.
     axes: list[Axis] = []
     # Ranges may themselves depend on outer indices: take those along.
     for axis in reversed(scope.axes):
         if axis.name in needed:
-            axes.append(axis)
-            needed |= free_indices(axis)
+            whole = inlined_integers(frame, axis)
+            if not isinstance(whole, Axis):
+                return
+            axes.append(whole)
+            needed |= free_indices(whole)
     what = f"an index in '{source}'" if source else f"an index into '{node.base}'"
     check = Check(
         tuple(reversed(axes)),
         condition,
         f"{what} is outside the axis of '{node.base}' it selects from",
         source or node.base,
-        index,
-        dim,
+        value,
+        None if value is None else dim,
     )
     if check not in frame.shared.checks:
         frame.shared.checks.append(check)
+
+
+def inlined_integers(frame: Frame, node: Expr) -> Expr | None:
+    """`node` with integer locals replaced by their values; None if others remain."""
+    locals_ = frame.shared.locals
+
+    def rule(inner: Expr) -> Expr | None:
+        if isinstance(inner, Read) and inner.tensor in locals_:
+            define = locals_[inner.tensor]
+            if define.dtype.is_float:
+                return None
+            mapping: dict[Expr, Expr] = dict(
+                zip(define.indices, inner.indices, strict=True)
+            )
+            return substitute(define.value, mapping)
+        return None
+
+    result = transform(node, rule)
+    for inner in walk(result):
+        if isinstance(inner, Read) and inner.tensor in locals_:
+            return None
+    return result

@@ -77,24 +77,40 @@ def local_groups(
 
 
 def _from_uses(
-    frame: Frame, target: syntax.Target, names: frozenset[str]
+    frame: Frame,
+    target: syntax.Target,
+    names: frozenset[str],
+    visiting: frozenset[str] = frozenset(),
 ) -> dict[str, tuple[Expr, ...]]:
-    """Extents of a local's indices from where it is read in a result's definition.
+    """Extents of a local's indices from where it is read, results first.
 
-    ``y[i] = w[g[i]]`` says how far the i of ``g[i] = ...`` goes.
+    ``y[i] = w[g[i]]`` says how far the i of ``g[i] = ...`` goes; where y is a local
+    too, its own i is asked first.
     """
     found: dict[str, tuple[Expr, ...]] = {}
+    if target.name in visiting:
+        return found
+    visiting |= {target.name}
     results = {r.name: r for r in frame.operator.results}
     for user in frame.operator.definitions:
-        for side in user.targets:
-            if side.name not in results:
-                continue
-            groups = declared_groups(frame, results[side.name].type.axes)
-            ranges = _target_ranges(frame, side, groups)
-            for node in nodes(user.value):
-                if isinstance(node, syntax.Index) and node.base == target.name:
-                    for own, there in zip(target.items, node.items, strict=False):
-                        _match_use(own, there, names, ranges, found)
+        uses = [
+            n
+            for n in nodes(user.value)
+            if isinstance(n, syntax.Index) and n.base == target.name
+        ]
+        for side in user.targets if uses else ():
+            if side.name in results:
+                groups = declared_groups(frame, results[side.name].type.axes)
+                ranges = _target_ranges(frame, side, groups)
+            else:
+                plain, packs = target_names(side)
+                wanted = frozenset(plain + packs)
+                ranges = infer(frame, (user.value,), wanted, Scope())
+                if not wanted <= set(ranges):
+                    ranges = _from_uses(frame, side, wanted, visiting) | ranges
+            for node in uses:
+                for own, there in zip(target.items, node.items, strict=False):
+                    _match_use(own, there, names, ranges, found)
     return found
 
 

@@ -40,12 +40,22 @@ class Operand:
         return tuple(d for g in self.groups for d in g.dims)
 
 
+@dataclass(frozen=True, slots=True)
+class LocalValue:
+    """What a local is, as a function of its indices."""
+
+    dtype: DType
+    indices: tuple[Expr, ...]
+    value: Expr
+
+
 @dataclass
 class Shared:
     """State of a whole expansion: the library, the checks found, names taken."""
 
     library: Mapping[str, syntax.Operator]
     checks: list[Check] = field(default_factory=list)
+    locals: dict[str, LocalValue] = field(default_factory=dict)
     owners: dict[str, int] = field(default_factory=dict)
     reserved: set[str] = field(default_factory=set)
     definition: int = 0

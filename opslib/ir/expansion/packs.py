@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opslib.ir import packs
 from opslib.ir.build import arithmetic, integer, multiply_add, product
 from opslib.ir.expansion.frame import Frame, Scope
-from opslib.ir.expr import ZERO, Expr
+from opslib.ir.expr import ZERO, Const, Expr
 from opslib.language import syntax
 
 if TYPE_CHECKING:
@@ -40,6 +40,13 @@ def pack(
             attribute = frame.attributes.get(node.name)
             if isinstance(attribute, list):
                 return list(attribute)
+        case syntax.TupleOf():
+            return [value(frame, item, scope) for item in node.items]
+        case syntax.Conditional():
+            condition = value(frame, node.condition, scope)
+            if isinstance(condition, Const):
+                chosen = node.value if condition.value else node.other
+                return pack(frame, chosen, scope, value)
         case syntax.Unary(operator="-"):
             inner = pack(frame, node.operand, scope, value)
             return zipped(lambda x: arithmetic("sub", ZERO, x), inner)
@@ -91,7 +98,10 @@ def _function(
             return [e for k, e in enumerate(entries(0)) if k not in axes]
         case "weave":
             axes = static_axes(frame, arguments[2])
-            return packs.weave(entries(0), entries(1), axes)
+            inner_pack = pack(frame, arguments[1], scope, value)
+            if not isinstance(inner_pack, list):  # One value on each of the axes.
+                inner_pack = [inner_pack] * len(axes)
+            return packs.weave(entries(0), inner_pack, axes)
         case "on":
             axes = static_axes(frame, arguments[0])
             chosen = pack(frame, arguments[1], scope, value)
@@ -151,6 +161,8 @@ def _fit(frame: Frame, node: syntax.Apply, indices: Entries) -> Entries:
     last = node.arguments[-1]
     assert isinstance(last, syntax.Name)
     ones: tuple[bool, ...] = frame.attributes[f"fit {last.name}"]
+    if len(ones) > len(indices):
+        frame.fail(node, f"'{last.name}' has more axes than the result", "E0701")
     kept = indices[len(indices) - len(ones) :]
     return [ZERO if one else i for one, i in zip(ones, kept, strict=True)]
 

@@ -16,7 +16,14 @@ from opslib.ir.build import cast, coerce, is_weak
 from opslib.ir.dtypes import FLOAT64, INT64, DType, compute_type
 from opslib.ir.expansion import access, definitions, values
 from opslib.ir.expansion.extents import infer
-from opslib.ir.expansion.frame import Frame, Group, Operand, Scope, Shared
+from opslib.ir.expansion.frame import (
+    Frame,
+    Group,
+    LocalValue,
+    Operand,
+    Scope,
+    Shared,
+)
 from opslib.ir.expr import (
     ZERO,
     Axis,
@@ -319,6 +326,12 @@ class _Expansion:
         if recurrent is not None and local != name:
             value = _renamed(value, name, local)
         self.locals.append(Tensor(local, value.dtype, dims))
+        self.frame.shared.locals[local] = LocalValue(
+            # A recurrence is not a formula of its index: it counts as a fraction.
+            FLOAT64 if recurrent is not None else value.dtype,
+            indices,
+            value,
+        )
         self.defines.append(Define(local, axes, indices, value, None, recurrent))
         reader = _reader(local, value.dtype)
         self.frame.operands[name] = Operand(name, tuple(groups), reader)

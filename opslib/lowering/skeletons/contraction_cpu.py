@@ -91,7 +91,7 @@ class _Make:
         c, target = self.c, self.target
         accumulator = self.kind.accumulator
         pairs = self.pairs()
-        block = blocking(target, accumulator, accumulator.bytes)
+        block = blocking(target, accumulator)
         deep = block.k * (2 if pairs else 1)
         units = target.rows, target.columns(accumulator)
         sizes = (TILE_M, TILE_N, integer(deep))
