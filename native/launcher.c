@@ -404,7 +404,7 @@ static int run(record *r, void *const *buffers) {
 }
 
 /* Returns the result; NULL without a pending error if the kernel reported a failure. */
-static PyObject *execute(record *r, PyObject *empty, void **buffers) {
+static PyObject *execute(record *r, PyObject *empty, void **buffers, int present) {
     PyObject *made[MOST_BUFFERS];
     PyObject *result = NULL;
     int count = 0, code;
@@ -425,7 +425,7 @@ static PyObject *execute(record *r, PyObject *empty, void **buffers) {
             count++;
             goto done;
         }
-        buffers[r->inputs + count] = s.data;
+        buffers[present + count] = s.data;
         unlook(&s, &view); /* nobody else has the array, so its memory stays */
     }
     if (r->release_gil) {
@@ -512,9 +512,12 @@ static PyObject *fast_call(PyObject *self, PyObject *const *args, size_t flagged
             f->records[0] = r;
         }
         Py_IncRef(&r->head);
+        /* A kernel has no buffers for absent arguments. */
+        int present = 0;
         for (int i = 0; i < count; i++)
-            buffers[i] = held[i] ? arrays[i].data : NULL;
-        PyObject *result = execute(r, f->empty, buffers);
+            if (held[i])
+                buffers[present++] = arrays[i].data;
+        PyObject *result = execute(r, f->empty, buffers, present);
         release(views, arrays, held, count);
         Py_DecRef(&r->head);
         if (result != NULL || PyErr_Occurred())

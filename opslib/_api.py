@@ -63,8 +63,8 @@ _adaptive_avg_pool1d = _Handle("adaptive_avg_pool1d")
 
 def adaptive_avg_pool1d(
     input: Array,
-    *,
     output_size: int | Sequence[int],
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -84,8 +84,8 @@ _adaptive_avg_pool2d = _Handle("adaptive_avg_pool2d")
 
 def adaptive_avg_pool2d(
     input: Array,
-    *,
     output_size: int | Sequence[int],
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -105,8 +105,8 @@ _adaptive_max_pool2d = _Handle("adaptive_max_pool2d")
 
 def adaptive_max_pool2d(
     input: Array,
-    *,
     output_size: int | Sequence[int],
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -452,8 +452,8 @@ _astype = _Handle("astype")
 def astype(
     x: Array,
     /,
-    *,
     dtype: DTypeLike,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -589,12 +589,12 @@ _avg_pool1d = _Handle("avg_pool1d")
 
 def avg_pool1d(
     input: Array,
-    *,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -626,13 +626,13 @@ _avg_pool2d = _Handle("avg_pool2d")
 
 def avg_pool2d(
     input: Array,
-    *,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -701,10 +701,10 @@ def batch_norm(
     running_var: Array,
     weight: Array | None = None,
     bias: Array | None = None,
-    *,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-05,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1008,8 +1008,8 @@ _broadcast_to = _Handle("broadcast_to")
 def broadcast_to(
     x: Array,
     /,
-    *,
     shape: int | Sequence[int],
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1177,8 +1177,8 @@ _celu = _Handle("celu")
 
 def celu(
     input: Array,
-    *,
     alpha: float = 1.0,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1257,11 +1257,11 @@ def conv1d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1290,11 +1290,11 @@ def conv2d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1325,11 +1325,11 @@ def conv3d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1358,12 +1358,12 @@ def conv_transpose1d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     output_padding: int | Sequence[int] = 0,
     groups: int = 1,
     dilation: int | Sequence[int] = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1403,12 +1403,12 @@ def conv_transpose2d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     output_padding: int | Sequence[int] = 0,
     groups: int = 1,
     dilation: int | Sequence[int] = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1676,8 +1676,8 @@ _diag_embed = _Handle("diag_embed")
 
 def diag_embed(
     input: Array,
-    *,
     offset: int = 0,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -1774,8 +1774,8 @@ _elu = _Handle("elu")
 
 def elu(
     input: Array,
-    *,
     alpha: float = 1.0,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -2049,7 +2049,8 @@ _floor_divide = _Handle("floor_divide")
 def floor_divide(
     x1: Array, x2: Array, /, *, out: Array | None = None, backend: str | None = None
 ) -> Array:
-    """floor(x1 / x2), towards minus infinity. An integer divided by 0 is 0.
+    """floor(x1 / x2), towards minus infinity. An integer divided by 0 is 0; inf // 1 is inf, which the
+    array API permits (NumPy has nan).
 
     Follows numpy.floor_divide (aligned).
     """
@@ -2178,8 +2179,8 @@ _full_like = _Handle("full_like")
 def full_like(
     x: Array,
     /,
-    *,
     fill_value: float,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -2196,7 +2197,7 @@ class FusedAddRmsNormResult(NamedTuple):
     """Results of `fused_add_rms_norm`."""
 
     y: Array
-    sum: Array
+    residual_sum: Array
 
 
 _fused_add_rms_norm = _Handle("fused_add_rms_norm", FusedAddRmsNormResult)
@@ -2206,8 +2207,8 @@ def fused_add_rms_norm(
     input: Array,
     residual: Array,
     weight: Array,
-    *,
     epsilon: float = 1e-06,
+    *,
     out: tuple[Array, ...] | None = None,
     backend: str | None = None,
 ) -> FusedAddRmsNormResult:
@@ -2392,7 +2393,8 @@ def gelu(
 
     The exact form is x erfc(-x / sqrt(2)) / 2: in the textbook form x (1 + erf(x / sqrt(2))) / 2
     the sum cancels for x < 0, and float32 has lost every digit at x = -6. `approximate="tanh"`
-    is the tanh approximation of the same paper. At -inf the result is nan (-inf * 0), as in torch.
+    is the tanh approximation of the same paper. At -inf the result is nan (-inf * 0), as in torch; at inf it
+    is inf, where torch's CPU kernel has nan.
 
     Follows torch.nn.functional.gelu (aligned).
     """
@@ -2528,8 +2530,8 @@ def group_norm(
     num_groups: int,
     weight: Array | None = None,
     bias: Array | None = None,
-    *,
     eps: float = 1e-05,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -2591,8 +2593,8 @@ _hardshrink = _Handle("hardshrink")
 def hardshrink(
     input: Array,
     /,
-    *,
     lambd: float = 0.5,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -2640,9 +2642,9 @@ _hardtanh = _Handle("hardtanh")
 
 def hardtanh(
     input: Array,
-    *,
     min_val: float = -1.0,
     max_val: float = 1.0,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -2828,9 +2830,9 @@ _interpolate_bilinear = _Handle("interpolate_bilinear")
 
 def interpolate_bilinear(
     input: Array,
-    *,
     size: int | Sequence[int],
     align_corners: bool = False,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -2849,13 +2851,35 @@ def interpolate_bilinear(
     )  # type: ignore[no-any-return]
 
 
+_interpolate_linear = _Handle("interpolate_linear")
+
+
+def interpolate_linear(
+    input: Array,
+    size: int | Sequence[int],
+    align_corners: bool = False,
+    *,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """The last axis in another size, by linear interpolation; align_corners as in interpolate_bilinear.
+
+    Follows torch.nn.functional.interpolate (adapted: mode='linear').
+    """
+    if out is None and backend is None and _state() is None:
+        return _interpolate_linear.fast(size, align_corners)(input)  # type: ignore[no-any-return]
+    return _interpolate_linear.call(
+        (input,), {"size": size, "align_corners": align_corners}, out, backend
+    )  # type: ignore[no-any-return]
+
+
 _interpolate_nearest = _Handle("interpolate_nearest")
 
 
 def interpolate_nearest(
     input: Array,
-    *,
     size: int | Sequence[int],
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -3031,8 +3055,8 @@ _kthvalue = _Handle("kthvalue", KthvalueResult)
 
 def kthvalue(
     input: Array,
-    *,
     k: int,
+    *,
     out: tuple[Array, ...] | None = None,
     backend: str | None = None,
 ) -> KthvalueResult:
@@ -3131,8 +3155,8 @@ _leaky_relu = _Handle("leaky_relu")
 
 def leaky_relu(
     input: Array,
-    *,
     negative_slope: float = 0.01,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -3379,11 +3403,11 @@ _local_response_norm = _Handle("local_response_norm")
 
 def local_response_norm(
     input: Array,
-    *,
     size: int,
     alpha: float = 0.0001,
     beta: float = 0.75,
     k: float = 1.0,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -3774,8 +3798,8 @@ _masked_fill = _Handle("masked_fill")
 def masked_fill(
     input: Array,
     mask: Array,
-    *,
     value: float,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -3998,12 +4022,12 @@ _max_pool1d = _Handle("max_pool1d")
 
 def max_pool1d(
     input: Array,
-    *,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -4034,12 +4058,12 @@ _max_pool2d = _Handle("max_pool2d")
 
 def max_pool2d(
     input: Array,
-    *,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -4227,6 +4251,42 @@ def mish(
     return _mish.call((input,), {}, out, backend)  # type: ignore[no-any-return]
 
 
+_mla_decode = _Handle("mla_decode")
+
+
+def mla_decode(
+    query: Array,
+    cache: Array,
+    block_tables: Array,
+    seq_lens: Array,
+    *,
+    value_size: int,
+    scale: float | None = None,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Decoding with multi-head latent attention, in its absorbed form: all heads share one cached row of length d
+    for each token, whose first value_size entries are the value too. DeepSeek-AI, 2024.
+
+    query: [n, h, d], cache: [blocks, block size, d], block_tables: [n, pages], seq_lens: [n] -> [n, h, value_size].
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _mla_decode.fast(value_size, scale)(query, cache, block_tables, seq_lens)  # type: ignore[no-any-return]
+    return _mla_decode.call(
+        (
+            query,
+            cache,
+            block_tables,
+            seq_lens,
+        ),
+        {"value_size": value_size, "scale": scale},
+        out,
+        backend,
+    )  # type: ignore[no-any-return]
+
+
 _mm = _Handle("mm")
 
 
@@ -4351,10 +4411,10 @@ _narrow = _Handle("narrow")
 
 def narrow(
     input: Array,
-    *,
     dim: int,
     start: int,
     length: int,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -4467,8 +4527,8 @@ _one_hot = _Handle("one_hot")
 
 def one_hot(
     input: Array,
-    *,
     num_classes: int,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -4668,14 +4728,56 @@ def paged_attention(
     )  # type: ignore[no-any-return]
 
 
+_paged_prefill_attention = _Handle("paged_prefill_attention")
+
+
+def paged_prefill_attention(
+    query: Array,
+    key_cache: Array,
+    value_cache: Array,
+    block_tables: Array,
+    seq_lens: Array,
+    cu_seqlens_q: Array,
+    *,
+    scale: float | None = None,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Attention of several new queries for each sequence to a cache in blocks, causal: prefill in chunks, or
+    verification of drafted tokens. The new keys are in the cache already.
+
+    query: [n, g r, d], packed; sequence b has the rows cu_seqlens_q[b] .. cu_seqlens_q[b + 1] - 1, which are its last
+    ones, and seq_lens[b] keys in all. Caches and tables as in paged_attention -> [n, g r, e].
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _paged_prefill_attention.fast(scale)(
+            query, key_cache, value_cache, block_tables, seq_lens, cu_seqlens_q
+        )  # type: ignore[no-any-return]
+    return _paged_prefill_attention.call(
+        (
+            query,
+            key_cache,
+            value_cache,
+            block_tables,
+            seq_lens,
+            cu_seqlens_q,
+        ),
+        {"scale": scale},
+        out,
+        backend,
+    )  # type: ignore[no-any-return]
+
+
 _permute_dims = _Handle("permute_dims")
 
 
 def permute_dims(
     x: Array,
     /,
-    *,
     axes: int | Sequence[int],
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -4693,8 +4795,8 @@ _pixel_shuffle = _Handle("pixel_shuffle")
 
 def pixel_shuffle(
     input: Array,
-    *,
     upscale_factor: int,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -4714,8 +4816,8 @@ _pixel_unshuffle = _Handle("pixel_unshuffle")
 
 def pixel_unshuffle(
     input: Array,
-    *,
     downscale_factor: int,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -5063,8 +5165,8 @@ _reshape = _Handle("reshape")
 def reshape(
     x: Array,
     /,
-    *,
     shape: int | Sequence[int],
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -5077,30 +5179,44 @@ def reshape(
     return _reshape.call((x,), {"shape": shape}, out, backend)  # type: ignore[no-any-return]
 
 
-_reshape_and_cache = _Handle("reshape_and_cache")
+class ReshapeAndCacheResult(NamedTuple):
+    """Results of `reshape_and_cache`."""
+
+    new_key_cache: Array
+    new_value_cache: Array
+
+
+_reshape_and_cache = _Handle("reshape_and_cache", ReshapeAndCacheResult)
 
 
 def reshape_and_cache(
     key: Array,
+    value: Array,
     key_cache: Array,
+    value_cache: Array,
     slot_mapping: Array,
     *,
-    out: Array | None = None,
+    out: tuple[Array, ...] | None = None,
     backend: str | None = None,
-) -> Array:
+) -> ReshapeAndCacheResult:
     """The new keys and values of tokens put into a cache in blocks: token i goes to slot slot_mapping[i], which
-    is block number times block size plus the place in the block; a negative slot is left out.
+    is block number times block size plus the place in the block. A negative slot is left out; of tokens with
+    one slot the last stays.
 
-    key: [n, g, d], key_cache: [blocks, block size, g, d] -> the new cache; call it once for the values too.
+    key: [n, g, d], value: [n, g, e], caches: [blocks, block size, g, d] -> the new caches.
 
-    Follows vllm._custom_ops.reshape_and_cache_flash (adapted: keys or values, and the cache is returned).
+    Follows vllm._custom_ops.reshape_and_cache_flash (adapted: the new caches are returned; no scales).
     """
     if out is None and backend is None and _state() is None:
-        return _reshape_and_cache.plain(key, key_cache, slot_mapping)  # type: ignore[no-any-return]
+        return _reshape_and_cache.plain(
+            key, value, key_cache, value_cache, slot_mapping
+        )  # type: ignore[no-any-return]
     return _reshape_and_cache.call(
         (
             key,
+            value,
             key_cache,
+            value_cache,
             slot_mapping,
         ),
         {},
@@ -5306,6 +5422,37 @@ def scaled_dot_product_attention(
     )  # type: ignore[no-any-return]
 
 
+_scatter = _Handle("scatter")
+
+
+def scatter(
+    input: Array,
+    dim: int,
+    index: Array,
+    src: Array,
+    *,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """input with the values of src put at the indices of an axis. Where several meet, the last one in the
+    row-major order of src stays.
+
+    Follows torch.scatter (aligned).
+    """
+    if out is None and backend is None and _state() is None:
+        return _scatter.fast(dim)(input, index, src)  # type: ignore[no-any-return]
+    return _scatter.call(
+        (
+            input,
+            index,
+            src,
+        ),
+        {"dim": dim},
+        out,
+        backend,
+    )  # type: ignore[no-any-return]
+
+
 _scatter_add = _Handle("scatter_add")
 
 
@@ -5467,7 +5614,7 @@ _sign = _Handle("sign")
 
 
 def sign(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
-    """-1, 0 or 1. A nan stays nan, -0 stays -0.
+    """-1, 0 or 1. A nan stays nan, -0 stays -0 (NumPy has 0).
 
     Follows numpy.sign (aligned).
     """
@@ -5552,10 +5699,10 @@ _slice = _Handle("slice")
 
 def slice(
     x: Array,
-    *,
     start: int | Sequence[int],
     stop: int | Sequence[int],
     step: int | Sequence[int] = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -5573,9 +5720,9 @@ _sliding_window = _Handle("sliding_window")
 
 def sliding_window(
     x: Array,
-    *,
     size: int,
     step: int = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -5680,9 +5827,9 @@ _softplus = _Handle("softplus")
 def softplus(
     input: Array,
     /,
-    *,
     beta: float = 1.0,
     threshold: float = 20.0,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -5703,8 +5850,8 @@ _softshrink = _Handle("softshrink")
 def softshrink(
     input: Array,
     /,
-    *,
     lambd: float = 0.5,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -5787,8 +5934,8 @@ _squeeze = _Handle("squeeze")
 def squeeze(
     x: Array,
     /,
-    *,
     axis: int | Sequence[int] | None,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -6013,9 +6160,9 @@ _threshold = _Handle("threshold")
 
 def threshold(
     input: Array,
-    *,
     threshold: float,
     value: float,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -6106,8 +6253,8 @@ _transpose = _Handle("transpose")
 
 def transpose(
     a: Array,
-    *,
     axes: int | Sequence[int] | None = None,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -6170,11 +6317,11 @@ _unfold = _Handle("unfold")
 
 def unfold(
     input: Array,
-    *,
     kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     stride: int | Sequence[int] = 1,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -6203,9 +6350,9 @@ _vander = _Handle("vander")
 
 def vander(
     x: Array,
-    *,
     N: int | None = None,
     increasing: bool = False,
+    *,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
@@ -6695,6 +6842,8 @@ _attach(instance_norm, _instance_norm)
 
 _attach(interpolate_bilinear, _interpolate_bilinear)
 
+_attach(interpolate_linear, _interpolate_linear)
+
 _attach(interpolate_nearest, _interpolate_nearest)
 
 _attach(isfinite, _isfinite)
@@ -6811,6 +6960,8 @@ _attach(minimum, _minimum)
 
 _attach(mish, _mish)
 
+_attach(mla_decode, _mla_decode)
+
 _attach(mm, _mm)
 
 _attach(mse_loss, _mse_loss)
@@ -6846,6 +6997,8 @@ _attach(pad, _pad)
 _attach(pad_packed, _pad_packed)
 
 _attach(paged_attention, _paged_attention)
+
+_attach(paged_prefill_attention, _paged_prefill_attention)
 
 _attach(permute_dims, _permute_dims)
 
@@ -6902,6 +7055,8 @@ _attach(round, _round)
 _attach(rsqrt, _rsqrt)
 
 _attach(scaled_dot_product_attention, _scaled_dot_product_attention)
+
+_attach(scatter, _scatter)
 
 _attach(scatter_add, _scatter_add)
 
@@ -7133,6 +7288,7 @@ __all__ = [
     "index_select",
     "instance_norm",
     "interpolate_bilinear",
+    "interpolate_linear",
     "interpolate_nearest",
     "isfinite",
     "isin",
@@ -7191,6 +7347,7 @@ __all__ = [
     "min",
     "minimum",
     "mish",
+    "mla_decode",
     "mm",
     "mse_loss",
     "mul_and_silu",
@@ -7209,6 +7366,7 @@ __all__ = [
     "pad",
     "pad_packed",
     "paged_attention",
+    "paged_prefill_attention",
     "permute_dims",
     "pixel_shuffle",
     "pixel_unshuffle",
@@ -7237,6 +7395,7 @@ __all__ = [
     "round",
     "rsqrt",
     "scaled_dot_product_attention",
+    "scatter",
     "scatter_add",
     "searchsorted",
     "segment_sum",

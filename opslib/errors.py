@@ -26,6 +26,8 @@ class OpslibError(Exception):
         self.help = help
 
     def __str__(self) -> str:
+        if self.message.startswith("error["):
+            return self.message  # A rendered diagnostic: it has code and help in it.
         text = f"[{self.code}] {self.message}"
         return f"{text}\n  help: {self.help}" if self.help else text
 

@@ -77,7 +77,7 @@ def _whole(operation: Callable[..., Array], x: Array, y: Array) -> Array:
 
 
 def pow(x: Array, y: Array) -> Array:
-    """x to the y; integers wrap, and a negative y inverts as C does."""
+    """The power x^y; integers wrap, and a negative y inverts as C does."""
     if _is_float(x, y):
         return jnp.power(x, y)
     x, y = jnp.broadcast_arrays(*_same(x, y))
@@ -92,7 +92,7 @@ def pow(x: Array, y: Array) -> Array:
 
 
 def shl(x: Array, y: Array) -> Array:
-    """x * 2^y wrapped; 0 for a count outside 0 .. bits - 1."""
+    """The product x * 2^y, wrapped; 0 for a count outside 0 .. bits - 1."""
     x, y = _same(x, y)
     inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
     return jnp.where(inside, x << jnp.where(inside, y, 0).astype(y.dtype), 0).astype(
@@ -134,17 +134,19 @@ def log_sigmoid(x: Array) -> Array:
 
 
 def silu(x: Array) -> Array:
-    """x * sigmoid(x)."""
-    return x * lax.logistic(x)
+    """The product x * sigmoid(x)."""
+    # Far below zero the sigmoid is subnormal, and would be flushed to zero.
+    root = jnp.exp(x / 2)
+    return jnp.where(x < -20, x * root * root, x * lax.logistic(x))
 
 
 def gelu(x: Array) -> Array:
-    """x * erfc(-x / sqrt(2)) / 2."""
-    return x * jax.scipy.special.erfc(x * -(0.5**0.5)) / 2
+    """The product x * erfc(-x / sqrt(2)) / 2."""
+    return x * (jax.scipy.special.erfc(x * -(0.5**0.5)) / 2)
 
 
 def gelu_tanh(x: Array) -> Array:
-    """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
+    """Half of x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
     return x * lax.logistic(1.5957691216057308 * (x + 0.044715 * x * x * x))
 
 
@@ -256,6 +258,8 @@ def scan(
     axis: int,
 ) -> State:
     """Running states along `axis`, each including its own element."""
+    if states[0].shape[axis] == 0:
+        return tuple(states)
 
     def join(earlier: State, later: State) -> State:
         return tuple(combine(*earlier, *later))
@@ -266,12 +270,12 @@ def scan(
 
 def cummax(x: Array, axis: int) -> Array:
     """Running maximum; a nan stays."""
-    return lax.associative_scan(jnp.maximum, x, axis=axis)
+    return lax.associative_scan(jnp.maximum, x, axis=axis) if x.shape[axis] else x
 
 
 def cummin(x: Array, axis: int) -> Array:
     """Running minimum; a nan stays."""
-    return lax.associative_scan(jnp.minimum, x, axis=axis)
+    return lax.associative_scan(jnp.minimum, x, axis=axis) if x.shape[axis] else x
 
 
 def argsort(x: Array, axis: int = -1, descending: bool = False) -> Array:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from opslib.codegen.array_style import JAX, NUMPY, Rendered, render
 from opslib.codegen.array_statements import needed
+from opslib.codegen.array_style import JAX, NUMPY, Rendered, render
 from opslib.ir.expr import Program
 
 from .scope import is_concrete, wide_types
@@ -69,7 +69,10 @@ class JaxKernel:
                 seen[k] = np.asarray(inputs[k])
             with np.errstate(all="ignore"):
                 check(*seen, **_keywords(printed, sizes, scalars))
-        return self._call(self.compiled, inputs, sizes, scalars)
+        # Inside a trace XLA's options belong to whoever compiles the whole.
+        concrete = all(map(is_concrete, inputs))
+        function = self.compiled if concrete else self.pure
+        return self._call(function, inputs, sizes, scalars)
 
     def traceable(
         self,

@@ -119,8 +119,10 @@ def statistical_bound(
     """L2: what random data may cost a single linear fold; None where it is none.
 
     Args:
+        judgement: of the output.
         dtype: of the output as stored.
         unit: u of the accumulator.
+        arithmetic: says what underflow costs.
     """
     if judgement.spread is None or judgement.terms is None:
         return None

@@ -41,11 +41,11 @@ class Arithmetic:
     flushes: bool = False
 
     def unit(self, dtype: DType) -> float:
-        """u of a float type."""
+        """Unit roundoff of a float type."""
         return self.unit_roundoff.get(dtype.name, dtype.unit_roundoff)
 
     def sum_unit(self, dtype: DType) -> float:
-        """u of a long sum of a float type."""
+        """Unit roundoff of a long sum of a float type."""
         return self.accumulator.get(dtype.name, self.unit(dtype))
 
     def tiny(self, dtype: DType) -> float:
@@ -158,6 +158,10 @@ class Pairs(Algebra[Value]):
             if dtype.is_float and op not in bound_rules.EXACT:
                 ulp = 2 * self.arithmetic.ulp.get(op, 0.5)
                 error = self._rounded(result, error, ulp, dtype)
+                if op in _PRODUCTS:
+                    # The other factor may underflow although the product does not.
+                    far = np.abs(values[0]) * self.arithmetic.tiny(dtype)
+                    error = error + np.where(values[0] < -16, far, 0)
             infinite = sum(np.isinf(b).astype(float) for b in bounds)
             return self._settled(result, error, np.asarray(infinite) > 0, dtype)
 
@@ -356,12 +360,16 @@ class Pairs(Algebra[Value]):
         error += np.where(count > 0, _gamma(count, unit) * (size + error), 0)
 
 
+# x times a function that falls to zero.
+_PRODUCTS = frozenset({"silu", "gelu", "gelu_tanh"})
+
+
 def _is_sum(monoid: Monoid) -> bool:
     return monoid.name == "sum" and monoid.state[0].is_float
 
 
 def _gamma(n: Array, unit: float) -> Array:
-    """n u / (1 - n u): the relative error of n roundings."""
+    """Relative error of n roundings: n u / (1 - n u)."""
     n = np.maximum(n, 0)
     return np.where(n * unit < 1, n * unit / (1 - np.minimum(n * unit, 0.999)), np.inf)
 
@@ -378,6 +386,8 @@ def _doubt(op: str, values: Sequence[Array], bounds: Sequence[Array]) -> Array:
         return bounds[0] > 0
     x, y = values
     dx, dy = bounds
+    if x is y and op in ("eq", "ne"):  # the test for nan: certain where x is
+        return np.isinf(dx)
     if op in ("and", "or"):
         absorbing = op == "or"
         return np.asarray(

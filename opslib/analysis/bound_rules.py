@@ -19,14 +19,31 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Exact in floating point: no rounding of their own.
 EXACT = frozenset(
-    "neg abs sign max min fmax fmin copysign floor ceil round trunc fmod "
-    "nextafter".split()
+    {"neg", "abs", "sign", "max", "min", "fmax", "fmin", "copysign"}
+    | {"floor", "ceil", "round", "trunc", "fmod", "nextafter"}
 )
 
 # Increasing or decreasing on their whole domain; the domain's ends, if it has any.
 _MONOTONE: dict[str, tuple[float, float]] = dict.fromkeys(
-    "floor ceil round trunc exp exp2 expm1 atan sinh tanh asinh erf erfc sigmoid "
-    "log_sigmoid softplus sign".split(),
+    (
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "sign",
+        "exp",
+        "exp2",
+        "expm1",
+        "atan",
+        "sinh",
+        "tanh",
+        "asinh",
+        "erf",
+        "erfc",
+        "sigmoid",
+        "log_sigmoid",
+        "softplus",
+    ),
     (-np.inf, np.inf),
 )
 _MONOTONE |= {
@@ -105,7 +122,7 @@ def _times(size: Array, d: Array) -> Array:
 
 
 def _quotient(values: Sequence[Array], bounds: Sequence[Array], result: Array) -> Array:
-    (x, y), (dx, dy) = values, bounds
+    y, (dx, dy) = values[1], bounds
     room = np.abs(y) - dy
     worst = (dx + _times(np.abs(result), dy)) / room
     worst = np.where((dx == 0) & (dy == 0), 0.0, worst)

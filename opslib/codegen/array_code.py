@@ -1,4 +1,4 @@
-"""Python text as a tree: precedence decides the parentheses, sharing the temporaries."""
+"""Python text as a tree: precedence gives the parentheses, sharing the temporaries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Code:
     parts: tuple[str | Code, ...]
     level: int = ATOM
     view: bool = False
-    text: str = field(init=False)
+    text: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         text = "".join(p if isinstance(p, str) else p.text for p in self.parts)
@@ -101,6 +101,10 @@ def wrapped(
     match parts:
         case (str() as text, Code() as operand):  # ``- x``, ``keyword=x``
             return wrapped(operand, before + text, after, width)
+        case (str() as text, "(", Code() as operand, ")") if not text[-1:].isalnum():
+            group = Code(("(", operand, ")"))
+            if text != "(":  # ``+ (a + b)``
+                return wrapped(group, before + text, after, width)
         case (Code() as receiver, str() as text) if code.level == ATOM:  # ``x.f()``
             return wrapped(receiver, before, text + after, width)
     indent = before[: len(before) - len(before.lstrip())] + "    "

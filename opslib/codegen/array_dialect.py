@@ -77,9 +77,23 @@ _MODULE: dict[str, str] = {
 # Functions of the helper module, where the array module differs from the primitive
 # table (signed zeros, zero divisors, shift counts) or lacks the function.
 _HELPERS = (
-    "floordiv mod pow sign maximum minimum shl shr erf erfc sigmoid log_sigmoid "
-    "softplus silu gelu gelu_tanh"
-).split()
+    "floordiv",
+    "mod",
+    "pow",
+    "sign",
+    "maximum",
+    "minimum",
+    "shl",
+    "shr",
+    "erf",
+    "erfc",
+    "sigmoid",
+    "log_sigmoid",
+    "softplus",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+)
 _RENAMED = {"max": "maximum", "min": "minimum"}
 
 
@@ -97,8 +111,7 @@ class Dialect:
         cumulative: monoid -> text of its running form.
         mutable: arrays are written in place; otherwise through ``.at[...]``.
         clamps: every data-dependent index is clipped (inside a trace nothing raises).
-        loops: Python loops over an axis are wanted (else ``lax.fori_loop``).
-        einsum_options: appended to every einsum and matmul.
+        matmul_options, einsum_options: appended to every such call.
     """
 
     name: str

@@ -78,7 +78,7 @@ def _ratio(p: tuple[float, ...], q: tuple[float, ...], x: Array) -> Array:
 
 
 def _erfc_positive(x: Array) -> Array:
-    """erfc for x >= 0.46875."""
+    """Erfc for x >= 0.46875."""
     middle = _ratio(_MIDDLE_P, _MIDDLE_Q, np.minimum(x, 4.0))
     inverse = 1 / np.square(np.maximum(x, 4.0))
     far = (_ROOT - inverse * _ratio(_FAR_P, _FAR_Q, inverse)) / np.maximum(x, 4.0)

@@ -1,4 +1,4 @@
-"""Folds, scans and orders: reductions, contractions, running forms, sorting."""
+"""Index variables, and folds over them: reductions, contractions, any monoid."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ from opslib.ir.expr import (
     Expr,
     Fold,
     Index,
-    Order,
     Prim,
-    Scan,
     Select,
     Var,
     free_indices,
@@ -40,7 +38,7 @@ from opslib.ir.expr import (
 from opslib.ir.monoid import Monoid
 
 if TYPE_CHECKING:
-    from opslib.codegen.array_style import Printer
+    from opslib.codegen.array_printer import Printer
 
 _REDUCTIONS = {
     "sum": "sum",
@@ -300,37 +298,40 @@ def _einsum(
 def _generic(
     printer: Printer, node: Fold, names: list[str], masks: list[Value]
 ) -> Value:
-    lifted = _lifted(printer, node.monoid, node.args)
+    values = lifted(printer, node.monoid, node.args)
     if masks:
-        lifted = [
+        values = [
             _masked(printer, v, masks, i)
-            for v, i in zip(lifted, node.monoid.identity, strict=True)
+            for v, i in zip(values, node.monoid.identity, strict=True)
         ]
-    axes = union([*lifted, *(Value(name(n), (n,)) for n in names)], printer.order)
-    states = [printer.full(v, axes) for v in lifted]
+    axes = union([*values, *(Value(name(n), (n,)) for n in names)], printer.order)
+    states = [printer.full(v, axes) for v in values]
     positions = [axes.index(n) for n in names]
     at = name(str(positions[0]) if len(names) == 1 else repr(tuple(positions)))
     combine = combiner(printer, node.monoid)
-    identity = _constants(printer, node.monoid)
+    identity = constants(printer, node.monoid)
     folded = call(printer.helper("fold"), combine, identity, shape_code(states), at)
     rest = tuple(a for a in axes if a not in names)
-    return _finished(printer, node.monoid, folded, rest, node.output)
+    return finished(printer, node.monoid, folded, rest, node.output)
 
 
-def _constants(printer: Printer, monoid: Monoid) -> Code:
+def constants(printer: Printer, monoid: Monoid) -> Code:
+    """The identity of a monoid, as a tuple."""
     return shape_code([printer.emit(c).code for c in monoid.identity])
 
 
-def _lifted(printer: Printer, monoid: Monoid, args: Sequence[Expr]) -> list[Value]:
+def lifted(printer: Printer, monoid: Monoid, args: Sequence[Expr]) -> list[Value]:
+    """Arguments as states."""
     given = {
         f"x{i}": printer.strong(printer.emit(a), a.dtype) for i, a in enumerate(args)
     }
     return [template(printer, t, given) for t in monoid.lift]
 
 
-def _finished(
+def finished(
     printer: Printer, monoid: Monoid, states: Code, axes: tuple[str, ...], output: int
 ) -> Value:
+    """One of the values of finished states (a tuple of arrays over `axes`)."""
     given = {
         f"s{i}": Value(subscript(states, [name(str(i))]), axes)
         for i in range(len(monoid.state))
@@ -368,96 +369,3 @@ def combiner(printer: Printer, monoid: Monoid) -> str:
             "",
         ]
     return printer.combiners[key]
-
-
-# --- Scans and orders --------------------------------------------------------------
-
-
-def scan(printer: Printer, node: Scan) -> Value:
-    """A running fold at a position."""
-    bind(printer, node.axis)
-    axis = node.axis.name
-    monoid = node.monoid
-    lifted = _lifted(printer, monoid, node.args)
-    axes = union([*lifted, Value(name(axis), (axis,))], printer.order)
-    position = axes.index(axis)
-    running = printer.dialect.cumulative.get(monoid.name)
-    if running is not None and len(monoid.state) == 1:
-        if running in ("cummax", "cummin"):
-            running = printer.helper(running)
-        args: list[Code | str] = [printer.full(lifted[0], axes)]
-        args.append(f"axis={position}" if position < len(axes) - 1 else "axis=-1")
-        state = monoid.state[0]
-        if state.is_integer and state.bits < 64 and monoid.name in ("sum", "prod"):
-            args.append(f"dtype={printer.dtype(state)}")
-        table = Value(call(running, *args), axes)
-    else:
-        states = shape_code([printer.full(v, axes) for v in lifted])
-        combine, identity = combiner(printer, monoid), _constants(printer, monoid)
-        where = name(str(position))
-        code = call(printer.helper("scan"), combine, identity, states, where)
-        table = _finished(printer, monoid, code, axes, node.output)
-    return _at(printer, table, node.axis, node.at)
-
-
-def order(printer: Printer, node: Order) -> Value:
-    """A sorted row, or the positions that sort it, at a position."""
-    mask = bind(printer, node.axis)
-    axis = node.axis.name
-    if mask is not None:
-        raise NotImplementedError("an order over a ragged axis")
-    value = printer.strong(printer.emit(node.value), node.value.dtype)
-    axes = union([value, Value(name(axis), (axis,))], printer.order)
-    row = printer.full(value, axes)
-    position = axes.index(axis)
-    at = f"axis={position}" if position < len(axes) - 1 else "axis=-1"
-    how: list[Code | str] = [row, at]
-    if node.descending:
-        how.append("descending=True")
-    positions = call(printer.helper("argsort"), *how)
-    table = Value(positions, axes)
-    if node.output == 0:
-        taken = call(f"{printer.module}.take_along_axis", row, positions, at)
-        table = Value(taken, axes)
-    result = _at(printer, table, node.axis, node.at)
-    if node.output == 1 and integers.polynomial(node.axis.start) != {}:
-        start = printer.integer(node.axis.start)
-        result = Value(infix("+", 6, result.code, start), result.axes)
-    return result
-
-
-def _at(printer: Printer, table: Value, axis: Axis, at: Expr) -> Value:
-    """`table` at a position of its `axis`, counted in the axis's own range."""
-    k = table.axes.index(axis.name)
-    if isinstance(at, Index) and at.name in printer.dense:
-        here, there = printer.dense[axis.name], printer.dense[at.name]
-        same_start = integers.polynomial(here[0]) == integers.polynomial(there[0])
-        if same_start and at.name not in table.axes:
-            axes = list(table.axes)
-            axes[k] = at.name
-            lengths = [integers.polynomial(e[1]) for e in (here, there)]
-            code = table.code
-            if lengths[0] != lengths[1]:
-                last = printer.extents[at.name].text
-                code = subscript(code, [*([":"] * k), f":{last}"])
-            return Value(code, tuple(axes))
-    position = printer.emit(at)
-    start = printer.integer(axis.start)
-    if start.text != "0":
-        position = Value(infix("-", 6, position.code, start), position.axes)
-    rest = [a for a in table.axes if a != axis.name]
-    if not set(rest) & set(position.axes):
-        code = call(printer.helper("clipped"), table.code, position.code, *_axis(k))
-        before, after = table.axes[:k], table.axes[k + 1 :]
-        return Value(code, (*before, *position.axes, *after))
-    every = union([Value(name(""), tuple(rest)), position], printer.order)
-    moved = permuted(printer, table, [*rest, axis.name])
-    steps = [
-        Value(call(f"{printer.module}.arange", printer.extents[a]), (a,)) for a in rest
-    ]
-    points = [printer.align(p, every) for p in (*steps, position)]
-    return Value(call(printer.helper("clipped"), moved.code, *points), every)
-
-
-def _axis(k: int) -> list[str]:
-    return [f"axis={k}"] if k else []

@@ -71,7 +71,7 @@ def _same(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def pow(x: Array, y: Array) -> Array:
-    """x to the y; integers wrap, and a negative y inverts as C does."""
+    """X to the y; integers wrap, and a negative y inverts as C does."""
     if _is_float(x) or _is_float(y):
         return np.power(x, y)
     x, y = _same(x, y)
@@ -83,7 +83,7 @@ def pow(x: Array, y: Array) -> Array:
 
 
 def shl(x: Array, y: Array) -> Array:
-    """x * 2^y wrapped; 0 for a count outside 0 .. bits - 1."""
+    """X * 2^y wrapped; 0 for a count outside 0 .. bits - 1."""
     x, y = _same(x, y)
     inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
     zero = x.dtype.type(0)
@@ -124,17 +124,17 @@ def _log_sigmoid(x: Array) -> Array:
 
 
 def _silu(x: Array) -> Array:
-    """x * sigmoid(x)."""
+    """X * sigmoid(x)."""
     return x * _sigmoid(x)
 
 
 def _gelu(x: Array) -> Array:
-    """x * erfc(-x / sqrt(2)) / 2."""
-    return x * array_erf.erfc(x * -np.sqrt(0.5)) / 2
+    """X * erfc(-x / sqrt(2)) / 2."""
+    return x * (array_erf.erfc(x * -np.sqrt(0.5)) / 2)
 
 
 def _gelu_tanh(x: Array) -> Array:
-    """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
+    """Half of x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
     return x * _sigmoid(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x * x * x))
 
 

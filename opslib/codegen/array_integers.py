@@ -7,16 +7,9 @@ sizes is no polynomial (a floor division, a maximum).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from opslib.codegen.array_code import (
-    ATOM,
-    PRODUCT,
-    SUM,
-    UNARY,
-    Code,
-    grouped,
-    number,
-)
+from opslib.codegen.array_code import PRODUCT, SUM, Code, infix, number, prefix
 from opslib.ir.expr import (
     Cast,
     Const,
@@ -116,28 +109,16 @@ def split(
 def code(value: Polynomial, atom: Callable[[Expr], Code]) -> Code:
     """The polynomial as text: positive terms first."""
     terms = sorted(value.items(), key=lambda item: (item[1] < 0, not item[0]))
-    if not terms:
-        return number(0)
-    parts: list[str | Code] = []
-    for i, (atoms, factor) in enumerate(terms):
-        sign = (
-            ("-" if factor < 0 else "") if i == 0 else (" - " if factor < 0 else " + ")
-        )
+    total: Code | None = None
+    for atoms, factor in terms:
         factors = [atom(a) for a in atoms]
         if abs(factor) != 1 or not factors:
             factors.insert(0, number(abs(factor)))
-        parts.append(sign)
-        for j, f in enumerate(factors):
-            parts += [" * "] if j else []
-            parts += grouped(f, PRODUCT + 1 if len(factors) > 1 else PRODUCT)
-    one = len(terms) == 1
-    atoms, factor = terms[0]
-    if one and factor == 1 and len(atoms) == 1:
-        return atom(atoms[0])
-    level = SUM
-    if one:
-        level = UNARY if factor < 0 else PRODUCT
-        if not atoms and factor > 0:
-            level = ATOM
-    kept = tuple(p for p in parts if p != "")
-    return Code(kept, level, view=True)
+        term = factors[0]
+        for other in factors[1:]:
+            term = infix("*", PRODUCT, term, other)
+        if total is None:
+            total = prefix("-", term) if factor < 0 else term
+        else:
+            total = infix("-" if factor < 0 else "+", SUM, total, term)
+    return number(0) if total is None else replace(total, view=True)

@@ -13,7 +13,7 @@ from opslib.ir.expr import Cast, Expr, Fold, Order, Read, Scan, Select, walk
 from opslib.ir.ranges import within
 
 if TYPE_CHECKING:
-    from opslib.codegen.array_style import Printer
+    from opslib.codegen.array_printer import Printer
 
 
 @dataclass(frozen=True, slots=True)

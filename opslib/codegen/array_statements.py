@@ -13,14 +13,9 @@ from opslib.ir.expr import Axis, Check, Define, Program, Read, Tensor, walk
 from opslib.ir.monoid import Monoid
 
 if TYPE_CHECKING:
-    from opslib.codegen.array_style import Printer
+    from opslib.codegen.array_printer import Printer
 
-__all__ = ["HELPERS", "define", "module", "shape_code", "statements"]
-
-# Functions of the helper modules besides those of primitives.
-HELPERS = frozenset(
-    "clipped fold scan argsort cummax cummin check scatter store fill loop".split()
-)
+__all__ = ["define", "module", "needed", "statements"]
 
 # Scatters: monoid -> NumPy's function and the method of ``x.at[...]``.
 _SCATTERS = {
@@ -65,9 +60,9 @@ def statements(printer: Printer, *, checks: bool, body: bool) -> None:
         for check in [c for c in pending if not tensors_of(c) & missing]:
             _check(printer, check)
             pending.remove(check)
-        if position < len(program.defines):
-            if program.defines[position].name in wanted:
-                define(printer, program.defines[position])
+        for following in program.defines[position : position + 1]:
+            if following.name in wanted:
+                define(printer, following)
 
 
 def tensors_of(check: Check) -> set[str]:
@@ -300,7 +295,10 @@ def _recurrent(printer: Printer, define: Define, started: bool) -> None:
         printer.line(f"return {target}")
     printer.indent -= 1
     if not printer.dialect.mutable:
-        printer.line(f"{target} = lax.fori_loop({start}, {stop}, step, {target})")
+        # Tracing the body would read from an empty axis.
+        loop = f"lax.fori_loop({start}, {stop}, step, {target})"
+        printer.line(f"if {stop} > {start}:")
+        printer.line(f"    {target} = {loop}")
 
 
 # --- The module --------------------------------------------------------------------
@@ -329,10 +327,11 @@ def module(printer: Printer) -> str:
         lines.append("from jax import lax")
     if any("bfloat16" in line for line in body) and printer.dialect.mutable:
         lines.append("from ml_dtypes import bfloat16")
+    names_used = ", ".join(sorted(printer.helpers))
     if printer.helpers:
         lines += [
             "",
-            f"from {printer.dialect.helpers} import {', '.join(sorted(printer.helpers))}",
+            f"from {printer.dialect.helpers} import {names_used}",
         ]
     lines += ["", "", *printer.prelude]
     opening_line = f"def {printer.entry}({', '.join(parameters)}):"

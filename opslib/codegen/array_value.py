@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from opslib.codegen.array_code import Code, call, method, name
+from opslib.codegen.array_code import Code, method, name
 
 
 @dataclass(frozen=True, slots=True)

@@ -408,13 +408,20 @@ class StatementPrinter(ReducePrinter):
             # At the head of the function: once per worker, not once per row.
             lines, self.lines = self.lines, self.head
             indent, self.indent = self.indent, 1
-            scopes, self.scopes = self.scopes, self.scopes[:1]
+            scopes = self.scopes
+            arguments = {
+                k: v
+                for k, v in scopes[0].items()
+                if isinstance(k, tuple) and k[0] == "value"
+            }
+            self.scopes = [arguments]
         bytes_ = f"{self.operand(count, UNARY)} * (int64_t)sizeof({ctype})"
         self.line(f"{ctype} *{name} = ctx->workspace(ctx, {self.worker}, {bytes_});")
         self.line(f"if ({name} == NULL)")
         self.line(f"    {self.leave_without_memory};")
         if fixed:
             self.lines, self.indent, self.scopes = lines, indent, scopes
+            scopes[0].update(arguments)
         where = 0 if fixed else -1
         self.scopes[where][("buffer", buffer.name)] = Entry(name, f"{ctype} *")
 

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from opslib.errors import OperandIndexError, VerifyError
-from opslib.ir import loops
-from opslib.ir.dtypes import BOOL, FLOAT32, INT64, DType
-from opslib.ir.elementwise import apply, convert
+from opslib.ir import elementwise, loops
+from opslib.ir.dtypes import DType
 from opslib.ir.expr import (
     Axis,
     Cast,
@@ -28,7 +27,6 @@ from opslib.ir.expr import (
     Select,
     Size,
     Var,
-    substitute,
 )
 from opslib.ir.printer import expression
 
@@ -209,10 +207,12 @@ class _Machine:
             case Prim("or", (a, b), _):
                 return np.bool_(self.value(a, scope)) or np.bool_(self.value(b, scope))
             case Cast(inner, dtype):
-                return convert(np.asarray(self.value(inner, scope)), dtype)[()]
-            case Prim(op, args, _):
-                given = [np.asarray(self.value(a, scope)) for a in args]
-                return apply(op, *given)[()]
+                return elementwise.cast(
+                    np.asarray(self.value(inner, scope)), dtype.numpy
+                )[()]
+            case Prim(op, args, dtype):
+                given = tuple(np.asarray(self.value(a, scope)) for a in args)
+                return elementwise.apply(op, given, dtype.numpy)[()]
         raise TypeError(type(e).__name__)
 
 
@@ -231,6 +231,3 @@ def _owner(scope: Scope, name: str) -> Scope:
     while name not in scope:
         scope = scope[_PARENT]
     return scope
-
-
-__all__ = ["BOOL", "FLOAT32", "INT64", "interpret", "substitute"]

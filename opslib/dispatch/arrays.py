@@ -113,6 +113,30 @@ def _torch_to_host(tensor: Any) -> Any:
     return tensor.numpy()
 
 
+def torch_on_host(arrays: Sequence[Any]) -> list[Any] | None:
+    """Plain CPU tensors as NumPy arrays of the same memory; None if any is not."""
+    hosted: list[Any] = []
+    for a in arrays:
+        if a is None:
+            hosted.append(None)
+        elif type(a).__module__ != "torch" or a.requires_grad or not a.is_cpu:
+            return None
+        else:
+            try:
+                hosted.append(_torch_to_host(a))
+            except (TypeError, RuntimeError):
+                return None
+    return hosted
+
+
+def as_torch(result: Any) -> Any:
+    """NumPy results as tensors of the same memory; of a named tuple, each."""
+    if isinstance(result, tuple):
+        made = [None if r is None else from_host(r, "torch") for r in result]
+        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+    return from_host(result, "torch")
+
+
 def from_host(array: Any, library: str) -> Any:
     """The result as the caller's kind of array, sharing memory where it can."""
     if library == "torch":

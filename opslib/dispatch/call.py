@@ -52,6 +52,11 @@ class Request:
 
 def run(request: Request) -> list[Any]:
     """Runs a call; the results are the caller's kind of array, in order."""
+    return run_planned(request)[0]
+
+
+def run_planned(request: Request) -> tuple[list[Any], Plan]:
+    """As `run`, with the plan that ran."""
     settings = state.get()
     flat = _flatten(request)
     library = foreign.common_library(flat, request.operator.name)
@@ -60,7 +65,7 @@ def run(request: Request) -> list[Any]:
     results = _execute(plan, flat, library, outs)
     if settings is not None and settings.receipts is not None:
         settings.receipts.append(_receipt(plan, flat, why))
-    return results
+    return results, plan
 
 
 def _flatten(request: Request) -> list[Any]:

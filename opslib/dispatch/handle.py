@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opslib.dispatch.call import Request, run
+from opslib.dispatch import arrays as foreign
+from opslib.dispatch.call import Request, run, run_planned
+from opslib.dispatch.prepare import record
 from opslib.dispatch.signature import keywords
 from opslib.errors import ArgumentError
 from opslib.language.syntax import Operator, Source
@@ -92,11 +94,7 @@ class Handle:
         names = [k.name for k in keywords(self.operator)]
         attributes = dict(zip(names, values, strict=True))
         miss = functools.partial(self._missed, attributes)
-        keep = True
-        try:
-            hash(values)
-        except TypeError:
-            keep = False
+        keep = _hashable(values)
         # 0.0 and -0.0 are one key and two values: such calls are planned by the slow
         # path, which tells them apart.
         if not keep or any(isinstance(v, float) and v == 0 for v in values):
@@ -108,7 +106,30 @@ class Handle:
             return self._fast.setdefault(values, made)
 
     def _missed(self, attributes: dict[str, Any], *arrays: Any) -> Any:
-        return self.call(self._grouped(arrays), attributes, None, None)
+        """The slow path of a call that no record fits; leaves one for the next."""
+        if any(type(a).__module__ == "torch" for a in arrays):
+            hosted = foreign.torch_on_host(arrays)
+            if hosted is not None:
+                # The same memory as NumPy arrays takes the fast path.
+                values = tuple(attributes.values())
+                return foreign.as_torch(self.fast(*values)(*hosted))
+        request = self.request(self._grouped(arrays), attributes)
+        results, plan = run_planned(request)
+        values = tuple(attributes.values())
+        fast = self._fast.get(values) if _hashable(values) else None
+        if fast is not None:
+            pack = None if self.result is None else self._packer(request)
+            prepared = record(plan, arrays, pack)
+            if prepared is not None:
+                fast.insert(prepared)
+        return self.packed(request, results)
+
+    def _packer(self, request: Request) -> Any:
+        names = self.result_names(request)
+        fields = self.result._fields
+        if tuple(names) == fields:
+            return self.result._make
+        return lambda values: self.result(**dict(zip(names, values, strict=True)))
 
     def _grouped(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
         """Flat arrays as `Request` wants them: a variadic parameter's as a tuple."""
@@ -152,10 +173,22 @@ class Handle:
         """One result as it is, several as the operator's NamedTuple."""
         if self.result is None:
             return results[0] if len(results) == 1 else tuple(results)
-        names = request.results
-        if names is None:
-            names = tuple(r.name for r in self.operator.results if not r.optional)
+        names = self.result_names(request)
         return self.result(**dict(zip(names, results, strict=True)))
+
+    def result_names(self, request: Request) -> tuple[str, ...]:
+        """Names of the results that a request computes."""
+        if request.results is not None:
+            return request.results
+        return tuple(r.name for r in self.operator.results if not r.optional)
+
+
+def _hashable(values: tuple[Any, ...]) -> bool:
+    try:
+        hash(values)
+    except TypeError:
+        return False
+    return True
 
 
 def split_keywords(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from opslib.analysis import bound as analysis
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch import call
 from opslib.dispatch.plan import program_for
 from opslib.ir.bind import Binding
+from opslib.ir.dtypes import DTYPES, DType, compute_type
 from opslib.ir.expr import Program
 from opslib.ir.view import View
 from opslib.runtime import registry
+from opslib.runtime.protocol import Backend, Device
 
 if TYPE_CHECKING:
     from opslib.dispatch.handle import Handle
@@ -73,11 +76,10 @@ def error_bounds(
     backend: str,
 ) -> list[Any]:
     """The rigorous bound of each result, elementwise; see `opslib.analysis.bound`."""
-    from opslib.analysis import bound as analysis
-
     program, binding, inputs = prepared(handle, tensors, attributes)
     found_backend, device = registry.device(backend)
-    arithmetic = analysis_arithmetic(found_backend, device)
+    dtypes = {t.dtype for t in (*program.inputs, *program.outputs, *program.locals)}
+    arithmetic = analysis_arithmetic(found_backend, device, dtypes)
     found = analysis.evaluate_bounds(
         program, inputs, binding.sizes, binding.scalars, arithmetic
     )
@@ -86,8 +88,34 @@ def error_bounds(
     ]
 
 
-def analysis_arithmetic(backend: Any, device: Any) -> Any:
-    """A backend's promises in the form the analysis takes."""
-    from opslib.analysis import bound as analysis
+def analysis_arithmetic(
+    backend: Backend, device: Device, dtypes: Iterable[DType] = ()
+) -> analysis.Arithmetic:
+    """A backend's promises in the form the analysis takes.
 
-    raise NotImplementedError(analysis.__name__, backend, device)
+    Args:
+        dtypes: those that a program uses; the worst promise about any of them counts.
+            Empty means all floats that the device has.
+    """
+    wanted = [d for d in dtypes if d.is_float] or [
+        d for d in DTYPES.values() if d.is_float
+    ]
+    units: dict[str, float] = {}
+    sums: dict[str, float] = {}
+    ulp: dict[str, float] = {}
+    flushes = False
+    # Attributes and constants are computed in these whatever the arrays are.
+    for dtype in dict.fromkeys((*wanted, *map(compute_type, wanted))):
+        promise = backend.arithmetic(dtype, device)
+        if promise is None:
+            continue
+        name = compute_type(dtype).name
+        units[name] = max(units.get(name, 0.0), promise.unit_roundoff)
+        # A wider accumulator is still rounded once, at the end.
+        unit = max(promise.accumulator.unit_roundoff, promise.unit_roundoff)
+        if promise.accumulator.is_float:
+            sums[name] = max(sums.get(name, 0.0), unit)
+        for primitive, worst in promise.ulp.items():
+            ulp[primitive] = max(ulp.get(primitive, 0.0), worst)
+        flushes |= promise.flushes
+    return analysis.Arithmetic(units, sums, ulp, flushes)

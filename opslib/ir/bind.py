@@ -904,7 +904,11 @@ def _unknown_names(node: syntax.Expression, known: Mapping[str, Any]) -> list[st
 def _mentions(node: syntax.Expression, name: str | None) -> bool:
     if isinstance(node, syntax.Pack):
         return False
-    return any(isinstance(n, syntax.Name) and n.name == name for n in nodes(node))
+    return any(
+        (isinstance(n, syntax.Name) and n.name == name)
+        or (isinstance(n, syntax.Index) and n.base == name)
+        for n in nodes(node)
+    )
 
 
 def _first_pack(

@@ -33,6 +33,7 @@ from opslib.ir.expr import (
     Select,
     Size,
     is_const,
+    walk,
 )
 from opslib.ir.primitives import PRIMITIVES
 
@@ -48,6 +49,11 @@ def is_weak(node: Expr) -> bool:
             # Made where two weak values met; any other cast is the author's.
             return dtype in (FLOAT64, INT64) and is_weak(value)
     return False
+
+
+def _counts(node: Expr) -> bool:
+    """Whether a weak value is made of extents or positions."""
+    return is_weak(node) and any(isinstance(n, Size | Index) for n in walk(node))
 
 
 def integer(value: int) -> Const:
@@ -93,6 +99,8 @@ def unify(*nodes: Expr) -> list[Expr]:
     strong = [n.dtype for n in nodes if not is_weak(n)]
     if strong:
         common = compute_type(reduce(_promote, strong))
+        if common.is_integer and common.bits < 64 and any(map(_counts, nodes)):
+            common = INT64  # Positions and extents do not fit in small integers.
         if common.kind == "bool" and any(
             n.dtype.kind != "bool" for n in nodes if is_weak(n)
         ):

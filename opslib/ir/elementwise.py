@@ -194,7 +194,7 @@ _COMPARISONS: dict[str, Callable[..., Any]] = {
 
 
 def _erf_series(x: Array) -> Array:
-    # 2/sqrt(pi) e^-x^2 sum 2^n x^(2n+1) / (2n+1)!!: all terms positive, no cancellation.
+    # 2/sqrt(pi) e^-x^2 sum 2^n x^(2n+1) / (2n+1)!!: all terms are positive.
     term = total = x
     for n in range(1, 80):
         term = term * (2 * x * x) / (2 * n + 1)
@@ -293,7 +293,7 @@ _FUNCTIONS: dict[str, Callable[[Array], Any]] = {
     "log_sigmoid": lambda x: -_softplus_all(-x),
     "softplus": _softplus_all,
     "silu": lambda x: x * _sigmoid(x),
-    "gelu": lambda x: x * _erfc(-x / np.sqrt(x.dtype.type(2))) / 2,
+    "gelu": lambda x: x * (_erfc(-x / np.sqrt(x.dtype.type(2))) / 2),
     "gelu_tanh": _gelu_tanh,
 }
 

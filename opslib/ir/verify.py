@@ -59,7 +59,7 @@ def check_expression(root: Expr, place: str) -> None:
                     _fail(f"branches of types {yes.dtype} and {no.dtype}", place)
             case Read(tensor, indices):
                 for index in indices:
-                    if index.dtype != INT64:
+                    if not index.dtype.is_integer:
                         _fail(f"an index of {tensor} has type {index.dtype}", place)
             case Const(value, dtype):
                 if dtype.kind == "bool" and not isinstance(value, bool):
@@ -73,7 +73,7 @@ def check_expression(root: Expr, place: str) -> None:
             case Fold(monoid, _, args) | Scan(monoid, _, args):
                 check_monoid(monoid, args, place)
             case Axis(name, start, stop):
-                if start.dtype != INT64 or stop.dtype != INT64:
+                if not (start.dtype.is_integer and stop.dtype.is_integer):
                     _fail(f"the range of {name} is not of integers", place)
 
 
@@ -321,5 +321,8 @@ def _check_loops(
                 _fail(f"an unknown scalar {name}", place)
             case Read(tensor, indices, dtype):
                 _check_place(tensor, indices, buffers, place)
+                for index in indices:
+                    if index.dtype != INT64:
+                        _fail(f"an index of {tensor} has type {index.dtype}", place)
                 if buffers[tensor].dtype != dtype:
                     _fail(f"{tensor} is read as {dtype}", place)

@@ -31,7 +31,6 @@ from opslib.language.checker_signature import (
 )
 from opslib.language.diagnostics import Diagnostic, raise_spec
 from opslib.language.lexer import MAX_ERRORS
-from opslib.language.parser_expressions import children
 from opslib.language.syntax import (
     Apply,
     Composite,
@@ -48,6 +47,7 @@ from opslib.language.syntax import (
     Target,
     TupleOf,
 )
+from opslib.language.tree import children
 
 
 def check(operator: Operator, known: Mapping[str, Operator]) -> Operator:

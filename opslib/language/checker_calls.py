@@ -18,7 +18,6 @@ from opslib.language.functions import (
     PACK_FUNCTIONS,
     PRIMITIVES,
 )
-from opslib.language.parser_expressions import children
 from opslib.language.syntax import (
     Along,
     Apply,
@@ -28,6 +27,7 @@ from opslib.language.syntax import (
     Span,
     String,
 )
+from opslib.language.tree import children
 
 
 def fits_primitive(node: Apply) -> bool:

@@ -21,7 +21,6 @@ from opslib.language.checker_scope import (
     unknown_name,
 )
 from opslib.language.checker_signature import check_classes, did_you_mean, names_in
-from opslib.language.parser_expressions import children
 from opslib.language.syntax import (
     Along,
     Apply,
@@ -42,6 +41,7 @@ from opslib.language.syntax import (
     Pack,
     String,
 )
+from opslib.language.tree import children
 
 
 def check_expression(context: Context, scope: Scope, node: Expression) -> None:

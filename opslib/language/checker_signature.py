@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from opslib.language.diagnostics import Diagnostic
 from opslib.language.functions import CLASSES, DTYPE_FUNCTIONS, DTYPES
-from opslib.language.parser_expressions import children
 from opslib.language.syntax import (
     Apply,
     AttributeType,
@@ -32,6 +31,7 @@ from opslib.language.syntax import (
     TupleOf,
     Unary,
 )
+from opslib.language.tree import children
 
 Report = Callable[[Diagnostic], None]
 

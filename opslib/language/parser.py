@@ -233,19 +233,7 @@ def _parameters(cursor: Cursor) -> tuple[Parameter, ...]:
     if not cursor.is_mark(")"):
         cursor.unexpected("',' or ')'")
     cursor.advance()
-    return _placed(tuple(parameters), star is not None)
-
-
-def _placed(parameters: tuple[Parameter, ...], star: bool) -> tuple[Parameter, ...]:
-    """Attributes behind the last tensor are given by keyword, unless marked."""
-    if star:
-        return parameters
-    tensors = [i for i, p in enumerate(parameters) if isinstance(p.type, TensorType)]
-    last = tensors[-1] if tensors else -1
-    return tuple(
-        replace(p, placement="keyword") if i > last and p.placement == "either" else p
-        for i, p in enumerate(parameters)
-    )
+    return tuple(parameters)
 
 
 def _parameter(cursor: Cursor, keyword: bool) -> Parameter:

@@ -8,7 +8,6 @@ fifteen, which is what lets the nesting limit, not a RecursionError, end a bad t
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from typing import NoReturn
 
 from opslib.language.cursor import RESERVED, Cursor
@@ -36,6 +35,7 @@ from opslib.language.syntax import (
     TupleOf,
     Unary,
 )
+from opslib.language.tree import children
 
 MAX_DEPTH = 128
 
@@ -66,31 +66,6 @@ def parse_whole(cursor: Cursor) -> Expression:
             cursor.fail("E0109", message, expression.span, help=help)
         level = [child for node in level for child in children(node)]
     return expression
-
-
-def children(node: Node) -> list[Node]:
-    """The nodes directly below `node`, in the order they are written."""
-    found: list[Node] = []
-    for slot in _slots(type(node)):
-        value = getattr(node, slot)
-        if isinstance(value, Node):
-            found.append(value)
-        elif isinstance(value, tuple):
-            for item in value:
-                last = item[-1] if isinstance(item, tuple) and item else item
-                if isinstance(last, Node):
-                    found.append(last)
-    return found
-
-
-_SLOTS: dict[type[Node], tuple[str, ...]] = {}
-
-
-def _slots(kind: type[Node]) -> tuple[str, ...]:
-    """The fields of a node that may hold nodes (`span` does not)."""
-    if kind not in _SLOTS:
-        _SLOTS[kind] = tuple(slot.name for slot in fields(kind) if slot.compare)
-    return _SLOTS[kind]
 
 
 def parse_expression(cursor: Cursor) -> Expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,12 +40,35 @@ class CpuTarget:
         return self.vectors * self.vector_bytes // dtype.bytes
 
 
-# MR and NV are those of native/opslib_contract.h, which refuses to compile otherwise.
-AVX512 = CpuTarget("avx512", 64, 14, 2)
-AVX512_BF16 = CpuTarget("avx512", 64, 14, 2, bf16_dot=True)
-AVX2 = CpuTarget("avx2", 32, 6, 2, l2=512 << 10)
-NEON = CpuTarget("neon", 16, 8, 3, l1=64 << 10)
-GENERIC = CpuTarget("generic", 16, 4, 2, l2=256 << 10)
+def for_row(
+    name: str, vector_bytes: int, features: frozenset[str] = frozenset(), arm: bool = False
+) -> CpuTarget:
+    """The target of a row of ``native/targets``.
+
+    MR and NV are those of native/opslib_contract.h, which refuses to compile otherwise:
+    as many accumulators as the register file holds beside NV vectors of b.
+
+    Args:
+        name: of the row.
+        vector_bytes: its vector length, measured where only the machine knows.
+        features: words of /proc/cpuinfo.
+        arm: whether the machine is 64-bit Arm.
+    """
+    if vector_bytes == 64:
+        dot = name == "avx512" and "avx512_bf16" in features
+        return CpuTarget(name, 64, 14, 2, bf16_dot=dot)
+    if vector_bytes == 32:
+        return CpuTarget(name, 32, 6, 2, l2=512 << 10)
+    if arm:
+        return CpuTarget(name, 16, 8, 3, l1=64 << 10)
+    return CpuTarget(name, 16, 4, 2, l2=256 << 10)
+
+
+AVX512 = for_row("avx512", 64)
+AVX512_BF16 = for_row("avx512", 64, frozenset({"avx512_bf16"}))
+AVX2 = for_row("avx2", 32)
+NEON = for_row("neon", 16, arm=True)
+GENERIC = for_row("generic", 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +97,34 @@ def blocking(target: CpuTarget, accumulator: DType) -> Blocking:
 
 
 def _host() -> CpuTarget:
-    machine = platform.machine().lower()
-    if machine in ("aarch64", "arm64"):
-        return NEON
-    if machine not in ("x86_64", "amd64"):
-        return GENERIC
+    arm = platform.machine().lower() in ("aarch64", "arm64")
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return AVX2
+        text = ""
     line = next((x for x in text.splitlines() if x.startswith("flags")), "")
-    flags = set(line.split())
-    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
-        return AVX512_BF16 if "avx512_bf16" in flags else AVX512
-    return AVX2 if {"avx2", "fma", "f16c"} <= flags else GENERIC
+    features = frozenset(line.split())
+    rows = [("generic", 16, frozenset[str]())]
+    if arm:
+        rows.append(("neon", 16, frozenset()))
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        rows.append(("avx2", 32, frozenset({"avx2", "fma", "f16c"})))
+        needs = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"})
+        rows.append(("avx512", 64, needs))
+    wanted = os.environ.get("OPSLIB_CPU_TARGET", "")
+    usable = [r for r in rows if r[2] <= features]
+    name, size, _ = next((r for r in usable if r[0] == wanted), usable[-1])
+    return for_row(name, size, features, arm)
 
 
 _current: ContextVar[CpuTarget | None] = ContextVar("opslib_cpu_target", default=None)
 
 
 def current() -> CpuTarget:
-    """The target of the lowering under way: this machine, unless `use` says another."""
+    """The target of the lowering under way: this machine, unless `use` says another.
+
+    A backend that compiles for a row of its own choice wraps its lowering in `use`.
+    """
     return _current.get() or host()
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from opslib.ir.dtypes import INT64
 from opslib.ir.expr import (
     ONE,
-    TRUE,
     Axis,
     Cast,
     Const,
@@ -161,32 +160,10 @@ def clipped(root: Expr, index: str, low: Expr, high: Expr) -> Clipped | None:
         node = node.value
     if not isinstance(node, Select) or depends(node.no, index):
         return None
-    begin, end = low, high
-    for part in _conjuncts(node.condition):
-        if not depends(part, index):
-            end = Select(part, end, low)
-            continue
-        if not (isinstance(part, Prim) and part.op in ("lt", "le", "gt", "ge")):
-            return None
-        left, right = part.args
-        if left.dtype != INT64:
-            return None
-        if part.op in ("lt", "le"):
-            smaller, larger, strict = left, right, part.op == "lt"
-        else:
-            smaller, larger, strict = right, left, part.op == "gt"
-        difference = affine(sub(larger, smaller), index)
-        if difference is None or not isinstance(difference[0], Const):
-            return None
-        # step * i + rest >= 0 (or > 0)
-        step, rest = int(difference[0].value), difference[1]
-        rest = sub(rest, ONE) if strict else rest
-        if step > 0:
-            bound = floordiv(add(sub(integer(0), rest), integer(step - 1)), integer(step))
-            begin = most(begin, bound)
-        elif step < 0:
-            bound = add(floordiv(rest, integer(-step)), ONE)
-            end = least(end, bound)
+    ends = _narrowed(node.condition, index, low, high)
+    if ends is None:
+        return None
+    begin, end = ends
     value, fill = node.yes, node.no
     for c in reversed(casts):
         value, fill = Cast(value, c.type), Cast(fill, c.type)
@@ -194,7 +171,43 @@ def clipped(root: Expr, index: str, low: Expr, high: Expr) -> Clipped | None:
     return Clipped(begin, most(begin, end), value, simplified(fill))
 
 
-def _conjuncts(condition: Expr) -> list[Expr]:
-    if isinstance(condition, Prim) and condition.op == "and":
-        return [c for a in condition.args for c in _conjuncts(a)]
-    return [] if condition is TRUE else [condition]
+def _narrowed(
+    condition: Expr, index: str, low: Expr, high: Expr
+) -> tuple[Expr, Expr] | None:
+    """The part of low..high in which the condition holds, if that is a range."""
+    if not depends(condition, index):
+        return low, Select(condition, high, low)
+    if not isinstance(condition, Prim):
+        return None
+    if condition.op == "and":
+        first = _narrowed(condition.args[0], index, low, high)
+        return None if first is None else _narrowed(condition.args[1], index, *first)
+    if condition.op == "or":
+        # A switch: ``not causal or j <= i``.
+        for switch, part in (condition.args, condition.args[::-1]):
+            if not depends(switch, index):
+                inner = _narrowed(part, index, low, high)
+                if inner is None:
+                    return None
+                return Select(switch, low, inner[0]), Select(switch, high, inner[1])
+        return None
+    if condition.op not in ("lt", "le", "gt", "ge"):
+        return None
+    left, right = condition.args
+    if left.dtype != INT64:
+        return None
+    up = condition.op in ("lt", "le")
+    smaller, larger = (left, right) if up else (right, left)
+    difference = affine(sub(larger, smaller), index)
+    if difference is None or not isinstance(difference[0], Const):
+        return None
+    # step * i + rest >= 0
+    step, rest = int(difference[0].value), difference[1]
+    if condition.op in ("lt", "gt"):
+        rest = sub(rest, ONE)
+    if step > 0:
+        bound = floordiv(add(sub(integer(0), rest), integer(step - 1)), integer(step))
+        return most(low, bound), high
+    if step < 0:
+        return low, least(high, add(floordiv(rest, integer(-step)), ONE))
+    return None

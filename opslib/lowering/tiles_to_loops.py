@@ -19,6 +19,7 @@ from opslib.ir.expr import (
     ONE,
     ZERO,
     Axis,
+    Const,
     Expr,
     Index,
     Read,
@@ -45,7 +46,7 @@ from opslib.ir.tiles import (
 )
 from opslib.lowering import microkernels
 from opslib.lowering.cpu_target import CpuTarget
-from opslib.lowering.hoisting import hoisted, split, wrapped
+from opslib.lowering.hoisting import clipped, hoisted, split, wrapped
 from opslib.lowering.microkernels import BF16, Kind, kind_of
 from opslib.lowering.pack_loops import Target, copied, plain
 from opslib.lowering.simplify import simplified
@@ -317,9 +318,26 @@ class Lowering:
         stop = self.fixed(column.stop)
         part = split([moved, *places], column.name, stop, self.fresh)
         more, inner = hoisted(part.rewrite(moved), column.name, self.fresh)
-        store = LoopStore(s.target.buffer, tuple(map(part.rewrite, places)), inner)
-        loop = For(Axis(column.name, part.low, part.high), "vector", (store,))
-        return [*lets, *wrapped(part, [*more, loop])]
+        stores = tuple(map(part.rewrite, places))
+
+        def loop(low: Expr, high: Expr, v: Expr) -> Statement:
+            store = LoopStore(s.target.buffer, stores, v)
+            return For(Axis(column.name, low, high), "vector", (store,))
+
+        cut = clipped(inner, column.name, part.low, part.high)
+        if cut is None or not isinstance(cut.fill, Const):
+            return [*lets, *wrapped(part, [*more, loop(part.low, part.high, inner)])]
+        # A mask that is a range: no test in the loop.
+        first, last = self.fresh("first"), self.fresh("last")
+        begin, end = Var(first, INT64), Var(last, INT64)
+        ranges = [
+            Let(first, cut.low),
+            Let(last, cut.high),
+            loop(part.low, begin, cut.fill),
+            loop(begin, end, cut.value),
+            loop(end, part.high, cut.fill),
+        ]
+        return [*lets, *wrapped(part, [*more, *ranges])]
 
     def fold(self, s: RowFold) -> list[Statement]:
         """A vector reduction joined to what the targets hold."""

@@ -367,8 +367,7 @@ class _CffiRecord:
             if wanted is None or array is None:
                 if wanted is not array:
                     return None
-                addresses.append(0)
-                continue
+                continue  # A kernel has no buffer for an absent argument.
             dtype, shape, strides, alignment = wanted
             if (
                 type(array) is not np.ndarray

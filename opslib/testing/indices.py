@@ -6,16 +6,20 @@ sorted ones and running totals among them, are offered to the judge until it tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from opslib.dispatch.judging import in_program_axes
 from opslib.errors import OperandIndexError, ShapeError
+from opslib.ir.bind import Binding
 from opslib.ir.dtypes import DType
 from opslib.ir.evaluate import evaluate
 from opslib.ir.expr import (
     Axis,
+    Const,
     Define,
     Expr,
     Order,
@@ -23,6 +27,7 @@ from opslib.ir.expr import (
     Program,
     Read,
     Scan,
+    Size,
     walk,
 )
 
@@ -71,26 +76,35 @@ def limits(program: Program, sizes: Mapping[str, int]) -> list[int]:
     found: list[int] = []
     for check in program.checks:
         if check.extent is not None:
-            found.append(_number(check.extent, sizes))
+            found.append(number(check.extent, sizes) or 0)
     extents = [n for n in sizes.values() if n >= 0]
     found += extents
     found += [a * b for k, a in enumerate(extents) for b in extents[k + 1 :]]
     return [n for n in dict.fromkeys(found) if 0 <= n < 1 << 20]
 
 
-def _number(expr: Expr, sizes: Mapping[str, int]) -> int:
-    """The value of an extent; -1 where it depends on more than sizes."""
-    from opslib.ir.expr import Const, Size
-
+def number(expr: Expr, sizes: Mapping[str, int]) -> int | None:
+    """The value of an extent, or None where it depends on more than sizes."""
     match expr:
         case Const(value, _):
             return int(value)
         case Size(name):
             return sizes[name]
-        case Prim(op, (x, y), _) if op in ("add", "sub", "mul"):
-            a, b = _number(x, sizes), _number(y, sizes)
-            return {"add": a + b, "sub": a - b, "mul": a * b}[op]
-    return -1
+        case Prim(op, (x, y), _) if op in ("add", "sub", "mul", "max", "min"):
+            a, b = number(x, sizes), number(y, sizes)
+            if a is None or b is None:
+                return None
+            return _INTEGER[op](a, b)
+    return None
+
+
+_INTEGER: dict[str, Callable[[int, int], int]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "max": max,
+    "min": min,
+}
 
 
 def candidates(
@@ -126,36 +140,40 @@ def candidates(
 
 def solve(
     program: Program,
-    inputs: dict[str, Array],
-    sizes: Mapping[str, int],
-    scalars: Mapping[str, int | float],
+    binding: Binding,
+    arrays: Mapping[str, Array],
     wanted: frozenset[str],
     rng: np.random.Generator,
 ) -> dict[str, Array] | None:
-    """Values of the wanted operands with which the spec is defined, or None."""
-    streams = {}
+    """Values of the wanted operands with which the spec is defined, or None.
+
+    `arrays` are all inputs, by the program's names, as the caller has them.
+    """
+    sizes = binding.sizes
     extents = limits(program, sizes)
-    checked = {c.operand for c in program.checks}
-    for t in program.inputs:
-        if t.name in wanted:
-            own = extents
-            if t.name in checked:
-                own = [
-                    _number(c.extent, sizes)
-                    for c in program.checks
-                    if c.operand == t.name and c.extent is not None
-                ] or extents
-            own = [min(own)] if t.name in checked and own else own
-            streams[t.name] = candidates(rng, inputs[t.name].shape, t.dtype, own)
+    views = {t.name: t.view for t in binding.inputs}
+    seen = {k: in_program_axes(a, views[k]) for k, a in arrays.items()}
+    streams = {}
+    for t in binding.inputs:
+        if t.name not in wanted:
+            continue
+        own = [
+            number(c.extent, sizes) or 0
+            for c in program.checks
+            if c.operand == t.name and c.extent is not None
+        ]
+        ranges = [min(own)] if own else extents
+        streams[t.name] = candidates(rng, arrays[t.name].shape, t.dtype, ranges)
     trial: dict[str, Array] = {}
     for attempt in range(TRIES):
         for name, stream in streams.items():
             # Operands advance at different paces, so that kinds combine.
             for _ in range(1 if attempt == 0 else int(rng.integers(1, 7))):
                 trial[name] = next(stream)
+        tried = {k: in_program_axes(a, views[k]) for k, a in trial.items()}
         try:
             with np.errstate(all="ignore"):
-                evaluate(program, {**inputs, **trial}, sizes, scalars)
+                evaluate(program, {**seen, **tried}, sizes, binding.scalars)
         except (OperandIndexError, ShapeError):
             continue
         return trial

@@ -19,6 +19,11 @@ SHARING = ("repeated", "windows")
 LAYOUTS = KEEPING + SHARING
 
 
+def fresh(values: Array) -> Array:
+    """A copy in row-major order (np.ascontiguousarray gives scalars an axis)."""
+    return np.array(values, order="C", copy=True)
+
+
 def poison(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """An array that no correct kernel reads: nan, the largest integer, or True."""
     if dtype.kind in "iu":
@@ -32,9 +37,9 @@ def laid_out(values: Array, layout: str) -> Array:
     """The values in a layout; those of `SHARING` repeat some and drop others."""
     match layout:
         case "transposed":
-            return np.ascontiguousarray(values.T).T
+            return fresh(values.T).T
         case "reversed":
-            return np.flip(np.ascontiguousarray(np.flip(values)))
+            return np.flip(fresh(np.flip(values)))
         case "stepped":
             return _stepped(values)
         case "offset":
@@ -45,7 +50,7 @@ def laid_out(values: Array, layout: str) -> Array:
             return _repeated(values)
         case "windows":
             return _windows(values)
-    return np.ascontiguousarray(values)
+    return fresh(values)
 
 
 def target(shape: tuple[int, ...], dtype: np.dtype[Any], layout: str) -> Array:
@@ -55,7 +60,7 @@ def target(shape: tuple[int, ...], dtype: np.dtype[Any], layout: str) -> Array:
 
 def _stepped(values: Array) -> Array:
     if values.ndim == 0:
-        return np.ascontiguousarray(values)
+        return fresh(values)
     shape = (*values.shape[:-1], 3 * values.shape[-1] + 1)
     seen = poison(shape, values.dtype)[..., 1::3][..., : values.shape[-1]]
     seen[...] = values
@@ -65,18 +70,18 @@ def _stepped(values: Array) -> Array:
 def _repeated(values: Array) -> Array:
     """Stride 0 along the longest axis."""
     if values.size == 0 or values.ndim == 0:
-        return np.ascontiguousarray(values)
+        return fresh(values)
     axis = int(np.argmax(values.shape))
-    first = np.ascontiguousarray(values.take([0], axis))
+    first = fresh(values.take([0], axis))
     return np.broadcast_to(first, values.shape)
 
 
 def _windows(values: Array) -> Array:
     """Every axis moves by one element: neighbouring rows overlap."""
     if values.size == 0 or values.ndim < 2:
-        return np.ascontiguousarray(values)
+        return fresh(values)
     count = sum(n - 1 for n in values.shape) + 1
-    buffer = np.ascontiguousarray(values.reshape(-1)[:count])
+    buffer = fresh(values.reshape(-1)[:count])
     strides = (values.itemsize,) * values.ndim
     return np.lib.stride_tricks.as_strided(
         buffer, values.shape, strides, writeable=False

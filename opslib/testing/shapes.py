@@ -122,7 +122,7 @@ class _Draw:
         others = [v for v in self.values.values() if isinstance(v, int)]
         if others and self.free.random() < 0.25:
             drawn = self.free.choice(others) + self.free.choice((0, 0, 1))
-        return drawn
+        return max(drawn, 0)
 
     def pack(self, rank: int | None = None) -> list[int]:
         known = [p for p in self.packs.values() if rank is None or len(p) == rank]
@@ -223,7 +223,7 @@ class _Draw:
             case "shape":
                 return self._shape()
         if kind.kind in ("axis", "axes", "gap"):
-            return self._axes(kind)
+            return self._axes(kind, p.default is not None)
         if isinstance(kind.count, syntax.Pack):
             name = getattr(kind.count.value, "name", None)
             return self._list(self.packs[name])
@@ -232,7 +232,7 @@ class _Draw:
             return free.choice((0, 1, 1, 2, 3))
         return tuple(free.choice((0, 1, 1, 2, 3)) for _ in range(count))
 
-    def _axes(self, kind: syntax.AttributeType) -> Any:
+    def _axes(self, kind: syntax.AttributeType, optional: bool) -> Any:
         rank = len(self.packs.get(kind.pack, ()))
         fixed = self.fixed
         if kind.kind == "gap":
@@ -241,7 +241,7 @@ class _Draw:
             return fixed.randint(-rank, rank - 1) if rank else 0
         ones = [k for k, n in enumerate(self.packs.get(kind.pack, ())) if n == 1]
         choice = fixed.random()
-        if choice < 0.2:
+        if choice < 0.2 and optional:
             return None
         if choice < 0.4 and ones:
             return tuple(fixed.sample(ones, fixed.randint(1, len(ones))))
@@ -316,7 +316,7 @@ class _Draw:
             values[moving] = self.size()
         scope = StaticScope(values, self.packs, {}, {}, {}, {})
         shape: list[int] = []
-        spot, has_pack, after = None, False, 0
+        spot, has_pack = None, False
         for part in p.type.axes:
             if isinstance(part, syntax.Pack):
                 has_pack = True
@@ -326,6 +326,8 @@ class _Draw:
                 if moving is not None and moving in _names(part):
                     spot = len(shape)
                 shape.append(evaluate(part, scope))
+        if any(n < 0 for n in shape):
+            raise ValueError(f"{p.name} would have the shape {shape}")
         if axis is not None and spot is not None and has_pack:
             rank = len(shape)
             if -rank <= axis < rank:

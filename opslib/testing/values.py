@@ -39,7 +39,7 @@ def draw(
         size: the largest absolute value of kind ``integers``.
     """
     if dtype.kind == "bool":
-        return rng.random(shape) < 0.5
+        return np.asarray(rng.random(shape) < 0.5)
     if kind in ("integers", "selector"):
         found = _integers(rng, shape, dtype, domain, size)
     elif dtype.is_integer:
@@ -48,7 +48,7 @@ def draw(
         found = _spread(rng, shape, dtype, domain)
     else:
         found = _plain(rng, shape, domain)
-    result = found.astype(dtype.numpy)
+    result = np.asarray(found).astype(dtype.numpy)
     if kind == "special" and result.size:
         _sprinkle(rng, result, special_values(dtype))
     return result

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from opslib.ir.build import (
     arithmetic,
     both,
+    cast,
     compare,
     either,
     multiply_add,
     negation,
 )
+from opslib.ir.dtypes import INT64
 from opslib.ir.expansion.frame import Frame, Group, Operand, Scope
 from opslib.ir.expansion.packs import Entries, pack
 from opslib.ir.expr import (
@@ -50,7 +52,11 @@ def indices(
             entries.append((parts, item))
         else:
             entries.append((value(frame, item, scope), item))
-    return _match(frame, node, operand.groups, entries, scope)
+    found = _match(frame, node, operand.groups, entries, scope)
+    for index in found:
+        if not index.dtype.is_integer:
+            frame.fail(node, f"an index is an integer, not {index.dtype}", "E0409")
+    return tuple(cast(index, INT64) for index in found)
 
 
 def _match(
@@ -74,7 +80,7 @@ def _match(
             if len(axis) == len(entry):
                 result += entry
             elif len(axis) == 1:
-                result.append(_mixed_radix(frame, item, entry, scope))
+                result.append(mixed_radix(frame, item, entry, scope))
             else:
                 frame.fail(item, "this composite has other parts", "E0503")
         elif len(axis) == 1:
@@ -105,7 +111,7 @@ def split(flat: Expr, dims: Sequence[Expr]) -> list[Expr]:
     return result[::-1]
 
 
-def _mixed_radix(
+def mixed_radix(
     frame: Frame, item: syntax.Expression, parts: tuple[Expr, ...], scope: Scope
 ) -> Expr:
     flat = parts[0]

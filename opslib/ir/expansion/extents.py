@@ -52,8 +52,6 @@ def _visit(
         _visit(frame, node.read, names, scope, sure, guarded, True)
         _visit(frame, node.value, names, scope, sure, guarded, under_guard)
         return
-    if isinstance(node, syntax.Along):
-        names = names - {b.name for b in node.binders}
     if isinstance(node, syntax.Index | syntax.Target):
         operand = _operand(frame, node)
         if operand is not None:

@@ -19,7 +19,7 @@ from opslib.ir.build import (
     product,
     select,
 )
-from opslib.ir.dtypes import FLOAT64, compute_type, sum_type
+from opslib.ir.dtypes import FLOAT64, INT64, compute_type, sum_type
 from opslib.ir.expansion import calls, values
 from opslib.ir.expansion.extents import infer
 from opslib.ir.expansion.frame import Frame, Scope, fresh
@@ -121,11 +121,11 @@ def _binder_axes(
         packs = {**scope.packs, binder.name: entries}
         return made, replace(scope.with_axes(*made), packs=packs)
     if binder.start is not None and binder.stop is not None:
-        start = values.value(frame, binder.start, scope)
-        stop = values.value(frame, binder.stop, scope)
+        start = cast(values.value(frame, binder.start, scope), INT64)
+        stop = cast(values.value(frame, binder.stop, scope), INT64)
         bound = None
         if binder.bound is not None:
-            bound = values.value(frame, binder.bound, scope)
+            bound = cast(values.value(frame, binder.bound, scope), INT64)
         axis = Axis(fresh(frame, scope, binder.name), start, stop, bound)
     else:
         axis = Axis(fresh(frame, scope, binder.name), ZERO, found[binder.name][0])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opslib.ir import packs
 from opslib.ir.build import arithmetic, integer, multiply_add, product
 from opslib.ir.expansion.frame import Frame, Scope
-from opslib.ir.expr import ZERO, Const, Expr
+from opslib.ir.expr import ZERO, Const, Expr, Prim
 from opslib.language import syntax
 
 if TYPE_CHECKING:
@@ -133,6 +133,10 @@ def _function(
                 lambda x, n: arithmetic("floordiv", x, n),
                 lambda x, n: arithmetic("mod", x, n),
             )
+        case "abs":
+            inside = pack(frame, arguments[0], scope, value)
+            if isinstance(inside, list):
+                return [Prim("abs", (e,), e.dtype) for e in inside]
         case "max" | "min":
             values = [pack(frame, a, scope, value) for a in arguments]
             if any(isinstance(v, list) for v in values):

@@ -12,7 +12,7 @@ from opslib.ir.bind import (
     _dimension_names,
     pack_name,
 )
-from opslib.ir.build import cast, coerce, is_weak
+from opslib.ir.build import arithmetic, cast, coerce, integer, is_weak
 from opslib.ir.dtypes import FLOAT64, INT64, DType, compute_type
 from opslib.ir.expansion import access, definitions, values
 from opslib.ir.expansion.extents import infer
@@ -28,14 +28,18 @@ from opslib.ir.expr import (
     ZERO,
     Axis,
     Check,
+    Const,
     Define,
     Expr,
+    Prim,
     Program,
     Read,
     Scalar,
     Size,
     Tensor,
+    Var,
     depends_on_data,
+    substitute,
     walk,
 )
 from opslib.ir.monoid import Monoid
@@ -274,8 +278,11 @@ class _Expansion:
             frame.operands[target.name] = own
             value = values.value(frame, definition.value, scope)
             value = coerce(value, dtype) if is_weak(value) else cast(value, dtype)
-            along = self._recurrent_axis(definition, target, axes, value)
-            self._keep(target, groups, dims, axes, value, along)
+            along, backward = self._recurrent_axis(definition, target, axes, value)
+            if backward:
+                self._keep_backward(target, groups, dims, axes, value, along)
+            else:
+                self._keep(target, groups, dims, axes, value, along)
             return
         value = values.value(frame, definition.value, scope)
         if target.name not in self.results and not axes and is_weak(value):
@@ -390,13 +397,14 @@ class _Expansion:
         target: syntax.Target,
         axes: tuple[Axis, ...],
         value: Expr,
-    ) -> str:
-        found: set[str] = set()
+    ) -> tuple[str, bool]:
+        """The axis along which the target reads itself, and whether backwards."""
+        found: set[tuple[str, bool]] = set()
         for node in walk(value):
             if isinstance(node, Read) and node.tensor == target.name:
                 for axis, index in zip(axes, node.indices, strict=True):
                     if index is not axis.index:
-                        found.add(axis.name)
+                        found.add((axis.name, _shift(axis, index) > 0))
         if len(found) != 1:
             self.frame.fail(
                 definition,
@@ -405,6 +413,53 @@ class _Expansion:
                 help="such as y[t - 1] in the definition of y[t]",
             )
         return found.pop()
+
+    def _keep_backward(
+        self,
+        target: syntax.Target,
+        groups: list[Group],
+        dims: tuple[Expr, ...],
+        axes: tuple[Axis, ...],
+        value: Expr,
+        along: str,
+    ) -> None:
+        """A recurrence that reads later elements: a forward one of the mirror image.
+
+        ``r[t] = y[n - 1 - t]`` turns y[t + k] into r[t - k], so that everything
+        behind this point knows one direction only.
+        """
+        place = next(k for k, a in enumerate(axes) if a.name == along)
+        axis = axes[place]
+        mirror = f"{target.name}_mirrored"
+
+        def rule(node: Expr) -> Expr | None:
+            if isinstance(node, Read) and node.tensor == target.name:
+                indices = list(node.indices)
+                shift = _shift(axis, indices[place])
+                indices[place] = arithmetic("sub", axis.index, integer(shift))
+                return Read(mirror, tuple(indices), node.type)
+            return None
+
+        last = arithmetic("sub", axis.stop, integer(1))
+        there = arithmetic("sub", last, axis.index)
+        # First everything else at the mirrored place, then the reads of itself.
+        hidden: dict[Expr, Expr] = {
+            node: Var(f"own{k}", node.dtype)
+            for k, node in enumerate(walk(value))
+            if isinstance(node, Read) and node.tensor == target.name
+        }
+        shown: dict[Expr, Expr] = {
+            v: rule(node) or node for node, v in hidden.items()
+        }
+        mirrored = substitute(substitute(value, hidden), {axis.index: there})
+        mirrored = substitute(mirrored, shown)
+        indices = tuple(a.index for a in axes)
+        self.locals.append(Tensor(mirror, mirrored.dtype, dims))
+        self.frame.shared.locals[mirror] = LocalValue(FLOAT64, indices, mirrored)
+        self.defines.append(Define(mirror, axes, indices, mirrored, None, along))
+        back = tuple(there if k == place else i for k, i in enumerate(indices))
+        read = Read(mirror, back, mirrored.dtype)
+        self._keep(target, groups, dims, axes, read, None)
 
     # --- scatter -------------------------------------------------------------------
 
@@ -498,6 +553,18 @@ class _Expansion:
             if depends_on_data(condition):
                 check = Check((), condition, require.message)
                 self.frame.shared.checks.append(check)
+
+
+def _shift(axis: Axis, index: Expr) -> int:
+    """k of the index ``axis + k``; the checker admits only literal shifts."""
+    if isinstance(index, Prim) and index.op in ("add", "sub"):
+        left, right = index.args
+        sign = 1 if index.op == "add" else -1
+        if left is axis.index and isinstance(right, Const):
+            return sign * int(right.value)
+        if right is axis.index and isinstance(left, Const) and sign > 0:
+            return int(left.value)
+    return -1
 
 
 def _reader(name: str, dtype: DType) -> Any:

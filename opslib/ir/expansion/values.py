@@ -88,9 +88,16 @@ def _value(frame: Frame, node: syntax.Expression, scope: Scope) -> Expr:
             return _apply(frame, node, scope)
         case syntax.Along():
             return folds.along(frame, node, scope)
+        case syntax.Composite() if _is_position(node, scope):
+            parts = tuple(value(frame, p, scope) for p in node.parts)
+            return access.mixed_radix(frame, node, parts, scope)
         case syntax.Composite():
             return product([value(frame, p, scope) for p in node.parts])
     frame.fail(node, "this has no value here", "E0201")
+
+
+def _is_position(node: syntax.Composite, scope: Scope) -> bool:
+    return all(isinstance(p, syntax.Name) and p.name in scope.indices for p in node.parts)
 
 
 def _name(frame: Frame, node: syntax.Name, scope: Scope) -> Expr:

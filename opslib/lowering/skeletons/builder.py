@@ -424,6 +424,11 @@ class Body:
         self, monoid: Monoid, axes: tuple[Axis, ...], args: tuple[Expr, ...]
     ) -> tuple[Expr, ...]:
         """A Reduce here, of arguments that may contain folds; gives its states."""
+        if not self.vector and monoid.name in ("argmax", "argmin") and len(axes) == 1:
+            if len(args) == 2 and args[1] is axes[0].index:
+                from opslib.lowering.skeletons import order
+
+                return order.best(self, monoid, axes[0], args[0])
         inner = self.within(a.name for a in axes)
         lowered = tuple(inner.lower(a) for a in args)
         results = tuple(self.builder.fresh(monoid.name) for _ in monoid.state)

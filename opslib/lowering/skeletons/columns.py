@@ -13,9 +13,11 @@ from opslib.ir.expr import (
     Axis,
     Expr,
     Fold,
+    Index,
     Order,
     Read,
     Scan,
+    Select,
     free_indices,
     substitute,
     walk,
@@ -23,6 +25,7 @@ from opslib.ir.expr import (
 from opslib.ir.loops import Alloc, For, Statement, Store
 from opslib.ir.printer import rename
 from opslib.lowering.skeletons import arith
+from opslib.lowering.skeletons.arith import integer
 from opslib.lowering.skeletons.builder import (
     Body,
     combined,
@@ -33,6 +36,8 @@ from opslib.lowering.skeletons.builder import (
 
 # 2 KiB of float32: half a page of each row, and room in the cache for several states.
 BLOCK = 512
+# Rows added at a time, for arguments of few operations.
+ROWS, _SMALL = 4, 12
 
 
 class Finish(Protocol):
@@ -47,6 +52,8 @@ def applies(value: Expr, axes: tuple[Axis, ...]) -> bool:
         return False
     folds = [n for n in walk(value) if isinstance(n, Fold | Scan | Order)]
     column = axes[0].name
+    if not _may_run_early(value):
+        return False
     return bool(folds) and all(
         isinstance(n, Fold)
         and column in free_indices(n)
@@ -54,6 +61,26 @@ def applies(value: Expr, axes: tuple[Axis, ...]) -> bool:
         and not any(needs_statements(e) for e in n.args)
         for n in folds
     )
+
+
+def _may_run_early(value: Expr) -> bool:
+    """Whether folds under a condition read only what exists whatever it says."""
+    stack, seen = [(value, False)], set()
+    while stack:
+        node, guarded = stack.pop()
+        if (node, guarded) in seen:
+            continue
+        seen.add((node, guarded))
+        if isinstance(node, Fold) and guarded:
+            reads = [n for n in walk(node) if isinstance(n, Read)]
+            if not all(isinstance(i, Index) for n in reads for i in n.indices):
+                return False
+        if isinstance(node, Select):
+            stack.append((node.condition, guarded))
+            stack += [(node.yes, True), (node.no, True)]
+        else:
+            stack += [(c, guarded) for c in node.children]
+    return True
 
 
 def emit(body: Body, axis: Axis, value: Expr, width: Expr, finish: Finish) -> None:
@@ -89,20 +116,41 @@ def _accumulate(body: Body, axis: Axis, fold: Fold, width: Expr) -> tuple[Expr, 
         for acc, identity in zip(accumulators, monoid.identity, strict=True)
     )
     body.statements.append(For(at, "vector", clear))
-    names = {a.name: builder.fresh(a.name) for a in fold.axes}
-    inner = body.within((*names.values(), at.name), vector=True)
-    mapping: dict[Expr, Expr] = {axis.index: at.index}
-    args = tuple(inner.lower(substitute(rename(a, names), mapping)) for a in fold.args)
-    old = tuple(
-        inner.let("old", Read(acc.name, place, acc.dtype)) for acc in accumulators
-    )
-    new = combined(monoid, old, lifted(monoid, args))
-    for acc, state in zip(accumulators, new, strict=True):
-        inner.statements.append(Store(acc.name, place, state))
-    nest: Statement = For(at, "vector", tuple(inner.statements))
-    for a in reversed(fold.axes):
-        stop = body.lower(a.stop)
-        nest = For(Axis(names[a.name], a.start, stop), "serial", (nest,))
-    body.statements.append(nest)
+    outer, last = fold.axes[:-1], fold.axes[-1]
+    stop = body.lower(last.stop)
+    if len(monoid.state) == 1 and sum(1 for _ in walk(*fold.args)) <= _SMALL:
+        # Several rows at a time: a sum is loaded and stored once for all of them.
+        whole = arith.mul(arith.floordiv(stop, integer(ROWS)), integer(ROWS))
+        end = body.let("whole", whole)
+        parts = [(last.start, end, ROWS), (end, stop, 1)]
+    else:
+        parts = [(last.start, stop, 1)]
+    nests: list[Statement] = []
+    for start, until, rows in parts:
+        names = {a.name: builder.fresh(a.name) for a in fold.axes}
+        inner = body.within((*names.values(), at.name), vector=True)
+        mapping: dict[Expr, Expr] = {axis.index: at.index}
+        states = tuple(
+            inner.let("old", Read(acc.name, place, acc.dtype)) for acc in accumulators
+        )
+        for row in range(rows):
+            index = Index(names[last.name])
+            mapping[index] = arith.add(index, integer(row))
+            args = tuple(
+                inner.lower(substitute(rename(a, names), mapping)) for a in fold.args
+            )
+            states = combined(monoid, states, lifted(monoid, args))
+        inner.statements += [
+            Store(acc.name, place, state)
+            for acc, state in zip(accumulators, states, strict=True)
+        ]
+        nest: Statement = For(at, "vector", tuple(inner.statements))
+        step = integer(rows) if rows > 1 else None
+        nest = For(Axis(names[last.name], start, until), "serial", (nest,), step)
+        for a in reversed(outer):
+            ends = (body.lower(a.start), body.lower(a.stop))
+            nest = For(Axis(names[a.name], *ends), "serial", (nest,))
+        nests.append(nest)
+    body.statements += nests
     own = (arith.sub(axis.index, axis.start),)
     return tuple(Read(acc.name, own, acc.dtype) for acc in accumulators)

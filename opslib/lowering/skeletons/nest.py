@@ -6,12 +6,15 @@ recurrences, walked along their axis, and scatters, whose targets may coincide.
 
 from __future__ import annotations
 
+import dataclasses
+
 from opslib.ir import loops
 from opslib.ir.expr import (
     ONE,
     ZERO,
     Axis,
     Cast,
+    Const,
     Define,
     Expr,
     Index,
@@ -87,6 +90,8 @@ def _read_elsewhere(program: Program, parts: list[Group]) -> frozenset[str]:
 def special(builder: Builder, body: Body, define: Define) -> None:
     """A recurrence or a scatter: which loops may run in any order, and the rest."""
     names = {a.name: builder.fresh(a.name) for a in define.axes}
+    if _runs_backwards(define):
+        define = _reversed(define)
     axes = [rename(a, names) for a in define.axes]
     value = rename(define.value, names)
     indices = tuple(rename(i, names) for i in define.indices)
@@ -148,6 +153,34 @@ def special(builder: Builder, body: Body, define: Define) -> None:
         outside.statements.append(
             For(axis, kind, tuple(inside.statements), None, grain)
         )
+
+
+def _runs_backwards(define: Define) -> bool:
+    """Whether the recurrence reads later elements, and so is walked from the end."""
+    if define.recurrent is None:
+        return False
+    own = [
+        k for k, i in enumerate(define.indices)
+        if isinstance(i, Index) and i.name == define.recurrent
+    ]
+    for n in walk(define.value):
+        if own and isinstance(n, Read) and n.tensor == define.name:
+            ahead = arith.affine(n.indices[own[0]], define.recurrent)
+            if ahead is not None and ahead[0] is ONE:
+                return isinstance(ahead[1], Const) and ahead[1].value > 0
+    return False
+
+
+def _reversed(define: Define) -> Define:
+    """The same points, the recurrent axis walked from its last index to its first."""
+    (axis,) = (a for a in define.axes if a.name == define.recurrent)
+    last = arith.sub(arith.add(axis.start, axis.stop), ONE)
+    mapping: dict[Expr, Expr] = {axis.index: arith.sub(last, axis.index)}
+    return dataclasses.replace(
+        define,
+        indices=tuple(substitute(i, mapping) for i in define.indices),
+        value=substitute(define.value, mapping),
+    )
 
 
 def _store(

@@ -7,8 +7,30 @@ from typing import Any
 import numpy as np
 
 from opslib.ir.dtypes import INT64, compute_type
-from opslib.ir.expr import ONE, ZERO, Axis, Const, Expr, Order, Var
-from opslib.ir.loops import Alloc, For, Intrinsic, Place, Store
+from opslib.ir.expr import (
+    ONE,
+    ZERO,
+    Axis,
+    Const,
+    Expr,
+    Order,
+    Read,
+    Var,
+    free_indices,
+)
+from opslib.ir.loops import (
+    Alloc,
+    Assign,
+    Buffer,
+    Declare,
+    For,
+    If,
+    Intrinsic,
+    Place,
+    Statement,
+    Store,
+)
+from opslib.ir.monoid import Monoid
 from opslib.lowering.skeletons import arith
 from opslib.lowering.skeletons.builder import Body
 from opslib.lowering.skeletons.scan import opened
@@ -17,7 +39,7 @@ from opslib.lowering.skeletons.scan import opened
 _SHORT = {
     "bool": "u8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
     "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64",
-    "float16": "f32", "bfloat16": "f32", "float32": "f32", "float64": "f64",
+    "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64",
 }
 
 
@@ -65,6 +87,76 @@ def row(body: Body, node: Order) -> Expr:
         body.known[pair] = found
         body.known[(pair, 1)] = Var(places.name, INT64)
     return body.known[(pair, 1)] if node.output else found
+
+
+def best(
+    body: Body, monoid: Monoid, axis: Axis, value: Expr
+) -> tuple[Expr, ...]:
+    """argmax or argmin of a row: its value, and its position (-1 of an empty row)."""
+    builder = body.builder
+    inner = body.within((axis.name,), vector=True)
+    value = inner.lower(value)
+    dtype = value.dtype
+    buffer = builder.buffers.get(value.tensor) if isinstance(value, Read) else None
+    place: Place | None = None
+    if isinstance(value, Read) and buffer is not None and not inner.statements:
+        free = [axis.name in free_indices(i) for i in value.indices]
+        contiguous = buffer.strides and buffer.strides[-1] is ONE
+        if contiguous and value.indices[-1] is axis.index and sum(free) == 1:
+            place = Place(value.tensor, (*value.indices[:-1], axis.start))
+    start = body.let("first", axis.start)
+    if place is None:
+        length = arith.upper_extent(axis)
+        shape = arith.extent(axis) if length is None else length
+        row_of = builder.allocate("row", dtype, (shape,), not body.parallel)
+        body.statements.append(Alloc(row_of))
+        spot = (arith.sub(axis.index, start),)
+        inner.statements.append(Store(row_of.name, spot, value))
+        body.statements.append(
+            For(Axis(axis.name, start, axis.stop), "vector", tuple(inner.statements))
+        )
+        place = Place(row_of.name, (ZERO,))
+    found = [
+        Buffer(builder.fresh(base), t, (ONE,), (ONE,), "stack")
+        for base, t in (("best", dtype), ("best_at", INT64))
+    ]
+    names = tuple(builder.fresh(base) for base in ("value", "position"))
+    run: list[Statement] = []
+    for b in found:
+        builder.buffers[b.name] = b
+        run.append(Alloc(b))
+    kind = _SHORT[dtype.name]
+    run.append(
+        Intrinsic(
+            f"{monoid.name}_{kind}",
+            f"ops_{monoid.name}_{kind}({{0}}, {{1}}, {{2}}, {{3}})",
+            (
+                place,
+                arith.sub(axis.stop, start),
+                *(Place(b.name, (ZERO,), True) for b in found),
+            ),
+            argmax_meaning if monoid.name == "argmax" else argmin_meaning,
+            ("opslib_row.h",),
+        )
+    )
+    reads: tuple[Expr, ...] = tuple(Read(b.name, (ZERO,), b.dtype) for b in found)
+    run.append(Assign(names, (reads[0], arith.add(reads[1], start))))
+    for name, identity in zip(names, monoid.identity, strict=True):
+        body.statements.append(Declare(name, identity))
+    body.statements.append(If(arith.less(start, axis.stop), tuple(run)))
+    return tuple(map(Var, names, monoid.state))
+
+
+def argmax_meaning(row: Any, count: int, value: Any, at: Any) -> None:
+    """What ``ops_argmax_D`` leaves: the first of the largest, or the first nan."""
+    at[0] = np.argmax(row[: int(count)])
+    value[0] = row[int(at[0])]
+
+
+def argmin_meaning(row: Any, count: int, value: Any, at: Any) -> None:
+    """As `argmax_meaning`, for the smallest."""
+    at[0] = np.argmin(row[: int(count)])
+    value[0] = row[int(at[0])]
 
 
 def _limit(node: Order, axis: Axis) -> Expr:

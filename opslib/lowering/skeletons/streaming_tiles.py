@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from opslib.ir import loops
-from opslib.ir.dtypes import BOOL, INT64
+from opslib.ir.dtypes import BOOL, INT64, DType
 from opslib.ir.expr import (
     ONE,
     ZERO,
@@ -19,8 +21,9 @@ from opslib.ir.expr import (
     Select,
     Var,
     substitute,
+    walk,
 )
-from opslib.ir.monoid import maximum_of, sum_of
+from opslib.ir.monoid import Monoid, maximum_of, sum_of
 from opslib.ir.tiles import (
     AllocTile,
     Copy,
@@ -181,8 +184,10 @@ class _Schedule:
             return substitute(as_type(value, dtype), self.at | where)
 
         m, read = self.of(peak, self.r), self.of(scores, self.r, t)
+        quiet = all(_has_sum(v) for _, _, v in s.outputs)
+        clamp = quiet_pivot if quiet else pivot
         score = substitute(s.score, self.at | in_j | {s.dot: read})
-        number = pivot(m)
+        number = clamp(m)
         steps: list[TileStatement] = [
             Copy(
                 Region(k.name, zero, (here, d)), Gather((along, depth), side(s.k, in_d | in_j))
@@ -197,9 +202,9 @@ class _Schedule:
             self.put_all(scores, along, score),
             RowFold(
                 (Region(peak.name, (self.r,), (ONE,)),), (rows,), along,
-                maximum_of(dtype), (read,),
+                quiet_maximum(dtype) if quiet else maximum_of(dtype), (read,),
             ),
-            self.put(factor, weight(pivot(self.of(old, self.r)), number)),
+            self.put(factor, weight(clamp(self.of(old, self.r)), number)),
             self.put(bare, _times(self.of(bare, self.r), self.of(factor, self.r))),
             self.put_all(scores, along, weight(read, number)),
             RowFold(
@@ -236,7 +241,7 @@ class _Schedule:
         first = Copy(
             Region(q.name, zero, (self.count, d)), Gather((rows, depth), side(s.q, in_d))
         )
-        walk = TileLoop(Axis(j0.name, low, high), step, "serial", tuple(steps))
+        stream = TileLoop(Axis(j0.name, low, high), step, "serial", tuple(steps))
         finish: list[TileStatement] = []
         for name, axes, value in s.outputs:
             states: dict[Expr, Expr] = {
@@ -250,7 +255,7 @@ class _Schedule:
             over = (rows, columns) if len(axes) > len(s.batch.axes + s.rows.axes) else (rows,)
             place = tuple(substitute(a.index, where) for a in axes)
             finish.append(Map(Region(name, place, tuple(ONE for _ in place)), over, done))
-        return (*(AllocTile(b) for b in allocs), *body, first, walk, *finish)
+        return (*(AllocTile(b) for b in allocs), *body, first, stream, *finish)
 
     # -- the range of j --------------------------------------------------------------
 
@@ -321,6 +326,36 @@ class _Schedule:
         row = last_row if slope > 0 else first_row
         value = add(mul(linear[0], row), linear[1])
         return simplified(substitute(value, self.at))
+
+
+# A nan score is nan in its exponential, so it reaches both sums whatever the pivot is.
+# Where every output has a sum in it, the pivot may therefore ignore nan (and not tell
+# -0 from 0), which makes the maximum two instructions instead of twenty.
+
+
+def _larger(a: Expr, b: Expr) -> Expr:
+    return Select(Prim("gt", (b, a), BOOL), b, a)
+
+
+def quiet_maximum(dtype: DType) -> Monoid:
+    """The largest number; nan is skipped."""
+    a, b = Var("a0", dtype), Var("b0", dtype)
+    return Monoid(
+        "largest", (dtype,), (Const(-math.inf, dtype),), (Var("x0", dtype),),
+        (_larger(a, b),), (Var("s0", dtype),), exact=True, idempotent=True,
+    )  # fmt: skip
+
+
+def quiet_pivot(m: Expr) -> Expr:
+    """`online_softmax.pivot` of a number."""
+    huge = float(np.finfo(m.dtype.numpy).max)
+    low = _larger(Const(-huge, m.dtype), m)
+    high = Const(huge, m.dtype)
+    return Select(Prim("lt", (low, high), BOOL), low, high)
+
+
+def _has_sum(value: Expr) -> bool:
+    return any(isinstance(n, Var) and n.name in ("bare", "weighted") for n in walk(value))
 
 
 def _is_nothing(node: Expr) -> bool:

@@ -7,16 +7,16 @@ output's rows are gathered from there.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from opslib.ir.expr import ONE, ZERO, Axis, Expr, Index, Read, Select, walk
-from opslib.ir.loops import Alloc, Buffer, For, Store
+from opslib.ir.loops import Alloc, Buffer, For, Intrinsic, Place
 from opslib.lowering.skeletons import arith
 from opslib.lowering.skeletons.arith import integer, product
 from opslib.lowering.skeletons.builder import GRAIN, Body, Builder
 
-# 32 x 32 float32 is 4 KiB. One element of padding keeps a column's elements in
-# different cache sets.
+# 32 x 32 float32 is 4 KiB.
 SIDE = 32
 
 
@@ -87,32 +87,37 @@ def emit(
             builder.fresh(f"{read.tensor}_tile"),
             read.type,
             (side, side),
-            (integer(SIDE + 1), ONE),
+            (side, ONE),
             "stack",
         )
         builder.buffers[tile.name] = tile
         inner.statements.append(Alloc(tile))
-        line, at = Index(builder.fresh("line")), Index(builder.fresh("at"))
-        mapping = {a.index: p for a, p in zip(axes, points, strict=True)}
-        mapping[axes[across].index], mapping[last.index] = at, line
-        source = Read(
-            read.tensor,
-            tuple(mapping[i] for i in read.indices),  # type: ignore[index]
-            read.type,
+        corner: dict[Expr, Expr] = {
+            a.index: p for a, p in zip(axes, points, strict=True)
+        }
+        corner[axes[across].index], corner[last.index] = row0, col0
+        line = read.indices.index(last.index)
+        inner.statements.append(
+            Intrinsic(
+                "transpose",
+                f"ops_transpose_{read.type.bits}({{0}}, {SIDE}, {{1}}, {{2}}, {{3}}, {{4}})",
+                (
+                    Place(tile.name, (ZERO, ZERO), True),
+                    Place(read.tensor, tuple(corner[i] for i in read.indices)),
+                    builder.buffers[read.tensor].strides[line],
+                    arith.sub(col1, col0),
+                    arith.sub(row1, row0),
+                ),
+                _transposer(read.indices, last.index, axes[across].index),
+                ("opslib_row.h",),
+            )
         )
-        spot = (arith.sub(line, col0), arith.sub(at, row0))
-        fill = For(
-            Axis(at.name, row0, row1), "vector", (Store(tile.name, spot, source),)
-        )
-        inner.statements.append(For(Axis(line.name, col0, col1), "serial", (fill,)))
-        whole = {a.index: p for a, p in zip(axes, points, strict=True)}
-        here = Read(
-            read.tensor,
-            tuple(whole[i] for i in read.indices),  # type: ignore[index]
-            read.type,
-        )
+        whole: dict[Expr, Expr] = {
+            a.index: p for a, p in zip(axes, points, strict=True)
+        }
+        here = Read(read.tensor, tuple(whole[i] for i in read.indices), read.type)
         known[here] = Read(
-            tile.name, (arith.sub(last.index, col0), arith.sub(row, row0)), read.type
+            tile.name, (arith.sub(row, row0), arith.sub(last.index, col0)), read.type
         )
     outer = inner.within((row.name,))
     lane = outer.within((last.name,), vector=True)
@@ -129,3 +134,27 @@ def emit(
         For(Axis(flat, ZERO, product(counts)), "parallel",
             tuple(inner.statements), None, grain)
     )
+
+
+def _transposer(
+    indices: tuple[Expr, ...], line: Expr, across: Expr
+) -> Callable[..., None]:
+    """What the intrinsic means, on a view that begins at the tile's corner."""
+
+    def meaning(
+        tile: Any, source: Any, pitch: int, rows: int, columns: int
+    ) -> None:
+        del pitch
+        window = source[
+            tuple(
+                slice(int(rows)) if i is line
+                else slice(int(columns)) if i is across
+                else 0
+                for i in indices
+            )
+        ]
+        if indices.index(line) < indices.index(across):
+            window = window.T
+        tile[: int(columns), : int(rows)] = window
+
+    return meaning

@@ -1,0 +1,262 @@
+"""``opslib show OP``: all that is known of one operator."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from rich.syntax import Syntax
+from rich.text import Text
+
+import opslib
+from opslib.cli import ops, terminal
+from opslib.cli.highlight import spec_text
+from opslib.dispatch.handle import Handle
+from opslib.dispatch.inspection import sample_program
+from opslib.errors import ArgumentError, OpslibError
+from opslib.runtime import registry
+
+PARTS = (
+    "about",
+    "signature",
+    "spec",
+    "reference",
+    "source",
+    "bound",
+    "cost",
+    "coverage",
+)
+
+
+def add(commands: Any, help: str) -> None:
+    """Declares the arguments."""
+    parser = commands.add_parser(
+        "show",
+        help=help,
+        description=help,
+        epilog="The kernel's source is shown with --backend, or with --only source.",
+    )
+    parser.add_argument("operator", metavar="OP")
+    parser.add_argument("--backend", help="whose kernel to show, such as cpu or jax")
+    parser.add_argument("--dtype", help="of the arrays; default float32 where allowed")
+    parser.add_argument("--rank", type=int, default=1, help="of every ... (default 1)")
+    parser.add_argument("--only", choices=PARTS, help="one part, without its heading")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Prints the parts; a part that cannot be had says why."""
+    handle = handle_of(given.operator)
+    wanted: tuple[str, ...] = PARTS if given.only is None else (given.only,)
+    if given.only is None and given.backend is None:
+        wanted = tuple(p for p in PARTS if p != "source")
+    texts: dict[str, str] = {}
+    failed = False
+    for part in wanted:
+        try:
+            texts[part] = _MAKERS[part](handle, given)
+        except (OpslibError, ImportError, NotImplementedError) as error:
+            texts[part] = f"not available: {error}"
+            failed = failed or given.only is not None
+    if given.json:
+        terminal.print_json({"operator": handle.name, **texts})
+        return 0
+    for part, text in texts.items():
+        if given.only is None:
+            if part != wanted[0]:
+                terminal.console().print()
+            terminal.print_heading(_heading(part, given))
+        _print(part, text)
+    return 1 if failed else 0
+
+
+def handle_of(name: str) -> Handle:
+    """The operator of that name.
+
+    Raises:
+        ArgumentError: there is none; close names are suggested.
+    """
+    names = opslib.operators()
+    if name not in names:
+        import difflib
+
+        close = difflib.get_close_matches(name, names, 3)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise ArgumentError(
+            f"there is no operator {name!r}",
+            code="E0705",
+            help=f"{hint}`opslib ops` lists them",
+        )
+    handle: Handle = getattr(opslib, name).handle
+    return handle
+
+
+def _heading(part: str, given: argparse.Namespace) -> str:
+    return {
+        "about": given.operator,
+        "reference": "reference (NumPy)",
+        "source": f"kernel ({given.backend or 'cpu'})",
+        "bound": "error bound",
+    }.get(part, part)
+
+
+def _print(part: str, text: str) -> None:
+    out = terminal.console()
+    if not out.is_terminal:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    elif part == "spec":
+        out.print(spec_text(text))
+    elif part in ("signature", "reference", "source"):
+        lexer = "c" if part == "source" and "#include" in text else "python"
+        out.print(
+            Syntax(text.rstrip(), lexer, theme="ansi_dark", background_color="default")
+        )
+    else:
+        out.print(Text(text))
+
+
+class _Bare(str):
+    """A text whose repr is itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+# --- the parts ---------------------------------------------------------------------
+
+
+def _about(handle: Handle, given: argparse.Namespace) -> str:
+    operator = handle.operator
+    e = ops.entry(operator)
+    lines = [operator.doc.strip(), ""]
+    if operator.clauses.upstream:
+        for u in operator.clauses.upstream:
+            because = f": {u.reason}" if u.reason else ""
+            lines.append(f"{u.status.capitalize()} with {u.function}{because}.")
+    else:
+        lines.append("Custom: no upstream.")
+    lines.append(f"From specs/{e.group}.op.")
+    return "\n".join(lines)
+
+
+def _signature(handle: Handle, given: argparse.Namespace) -> str:
+    function: Callable[..., Any] = getattr(opslib, handle.name)
+    found = inspect.signature(function)
+    # Annotations are kept as texts, and would be shown in quotes.
+    unquoted = [
+        p.replace(annotation=_Bare(p.annotation)) for p in found.parameters.values()
+    ]
+    found = found.replace(
+        parameters=unquoted, return_annotation=_Bare(found.return_annotation)
+    )
+    one = f"opslib.{handle.name}{found}"
+    if len(one) <= 88:
+        return one
+    parts: list[str] = []
+    kind = None
+    for p in found.parameters.values():
+        if kind == p.POSITIONAL_ONLY and p.kind != kind:
+            parts.append("/")
+        before = (None, p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        if p.kind == p.KEYWORD_ONLY and kind in before:
+            parts.append("*")
+        parts.append(str(p))
+        kind = p.kind
+    body = "".join(f"    {part},\n" for part in parts)
+    return f"opslib.{handle.name}(\n{body}) -> {found.return_annotation}"
+
+
+def _spec(handle: Handle, given: argparse.Namespace) -> str:
+    return str(handle.text)
+
+
+def _reference(handle: Handle, given: argparse.Namespace) -> str:
+    return _source_of(handle, "numpy", given)
+
+
+def _source(handle: Handle, given: argparse.Namespace) -> str:
+    return _source_of(handle, given.backend or "cpu", given)
+
+
+def _source_of(handle: Handle, backend: str, given: argparse.Namespace) -> str:
+    from opslib.dispatch import inspection
+
+    text = inspection.source(handle, backend, dtype=given.dtype, rank=given.rank)
+    return text.strip("\n")
+
+
+def _bound(handle: Handle, given: argparse.Namespace) -> str:
+    from opslib.tuning.workloads import sample_arrays
+
+    backend = given.backend or "cpu"
+    arrays, attributes = sample_arrays(handle.operator, given.dtype, given.rank)
+    function: Any = getattr(opslib, handle.name)
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        found = function.bound(*arrays, backend=backend, **attributes)
+    shapes = ", ".join(f"{a.dtype.name}{list(a.shape)}" for a in _flat(arrays))
+    lines = [f"for random {shapes}, by what {backend} declares of its arithmetic:"]
+    for result, bound in zip(handle.operator.results, found, strict=False):
+        finite = np.asarray(bound, np.float64)
+        worst = float(finite.max()) if finite.size else 0.0
+        lines.append(
+            f"  {result.name}: exact"
+            if worst == 0
+            else f"  {result.name}: within {worst:.3g} of the exact result, everywhere"
+        )
+    return "\n".join(lines)
+
+
+def _cost(handle: Handle, given: argparse.Namespace) -> str:
+    from opslib.tuning.workloads import abstract_call, workload_text
+
+    function: Any = getattr(opslib, handle.name)
+    lines = []
+    for workload in handle.operator.clauses.workloads:
+        arrays, attributes = abstract_call(handle.operator, workload)
+        found = function.cost(*arrays, **attributes)
+        lines.append(f"{workload_text(workload)}\n    {found}")
+    return "\n".join(lines) or "the spec names no workload"
+
+
+def _coverage(handle: Handle, given: argparse.Namespace) -> str:
+    program = sample_program(handle, given.dtype, rank=given.rank)
+    rows = []
+    for name in registry.names():
+        for device in registry.devices(name):
+            if device.why_not is not None:
+                rows.append(f"{device.name}: no: {device.why_not}")
+                continue
+            refusal = registry.load(name).supports(program, device)
+            state = _conformance(handle.name, device.name)
+            rows.append(f"{device.name}: {f'no: {refusal}' if refusal else state}")
+    return "\n".join(rows)
+
+
+def _conformance(operator: str, device: str) -> str:
+    """What the last conformance run on this machine said."""
+    from opslib.cli.conformance import stored_verdict
+
+    return stored_verdict(operator, device) or "compiles; not tested on this machine"
+
+
+def _flat(arrays: tuple[Any, ...]) -> list[Any]:
+    return [x for a in arrays for x in (a if isinstance(a, tuple) else (a,))]
+
+
+_MAKERS: dict[str, Callable[[Handle, argparse.Namespace], str]] = {
+    "about": _about,
+    "signature": _signature,
+    "spec": _spec,
+    "reference": _reference,
+    "source": _source,
+    "bound": _bound,
+    "cost": _cost,
+    "coverage": _coverage,
+}

@@ -1,0 +1,257 @@
+"""The routing table: what is known about kernels, from conformance runs and self-checks.
+
+A row is keyed by what makes a kernel: the spec, the generator, the dtype, the skeleton
+and the device family. Shipped rows come from CI; local verdicts lie in the cache
+folder, one small file each, so that many processes write without a lock and a damaged
+file costs one verdict. Failure wins over success: a kernel that was wrong anywhere on
+this machine is no candidate.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal
+
+from opslib.errors import ArgumentError
+from opslib.language import printer, syntax
+from opslib.ir.bind import nodes
+from opslib.runtime.cache import default_cache
+
+SCHEMA = 1
+State = Literal["pass", "fail", "untested"]
+STATES = ("pass", "fail", "untested")
+# The layers whose sources decide what a kernel is.
+_MAKERS = ("ir", "lowering", "codegen", "runtime", "native")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes a kernel, as far as its correctness goes.
+
+    Attributes:
+        spec: `spec_hash` of the operator.
+        stamp: `generator_stamp` of the backend.
+        dtype: of the main operands.
+        skeleton: ``Kernel.skeleton``.
+        family: ``Device.family``.
+    """
+
+    spec: str
+    stamp: str
+    dtype: str
+    skeleton: str
+    family: str
+
+    @property
+    def digest(self) -> str:
+        """Name of the file of a local verdict."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+_lock = threading.Lock()
+_local: dict[tuple[str, Key], State] = {}
+
+
+def state_of(key: Key) -> State:
+    """What is known of a kernel; ``untested`` when nothing is."""
+    known = (_shipped().get(key, "untested"), _stored(key))
+    if "fail" in known:
+        return "fail"
+    return "pass" if "pass" in known else "untested"
+
+
+def record_verdict(key: Key, state: State, reason: str = "") -> bool:
+    """Keeps a verdict on this machine; whether it could be written.
+
+    A failure is never overwritten by a success of the same key.
+    """
+    if state not in STATES:
+        raise ArgumentError(
+            f"a kernel's state is one of {STATES}, not {state!r}", code="E0704"
+        )
+    if state == "pass" and _stored(key) == "fail":
+        return True
+    root = default_cache().active_root
+    with _lock:
+        _local[(str(root), key)] = state
+    if root is None:
+        return False
+    folder = root / "routes"
+    row = {"schema": SCHEMA, **asdict(key), "state": state, "reason": reason}
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _write(folder / f"{key.digest}.json", json.dumps(row))
+    except OSError:
+        return False  # A full or read-only disk costs a self-check per process.
+    return True
+
+
+def forget() -> None:
+    """Drops what this process remembers, so that files are read again."""
+    with _lock:
+        _local.clear()
+    _shipped.cache_clear()
+    generator_stamp.cache_clear()
+
+
+def local_rows() -> list[dict[str, Any]]:
+    """The verdicts stored on this machine; damaged files are left out."""
+    root = default_cache().active_root
+    folder = None if root is None else root / "routes"
+    if folder is None or not folder.is_dir():
+        return []
+    found = (_read(path) for path in sorted(folder.glob("*.json")))
+    return [row for row in found if row is not None]
+
+
+def import_report(text: str | Mapping[str, Any]) -> int:
+    """Takes over the rows of a conformance report (its JSON); how many were taken.
+
+    Raises:
+        ArgumentError: the text is not such a report.
+    """
+    try:
+        report = json.loads(text) if isinstance(text, str) else text
+        rows = list(rows_of(report))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"this is not a conformance report: {error}",
+            code="E0704",
+            help="opslib conformance --json writes one",
+        ) from None
+    for key, state in rows:
+        record_verdict(key, state, "imported from a conformance report")
+    return len(rows)
+
+
+def rows_of(report: Mapping[str, Any]) -> Iterable[tuple[Key, State]]:
+    """The rows of the table that a conformance report amounts to."""
+    for row in report["rows"]:
+        if row["state"] not in ("pass", "fail"):
+            continue
+        for skeleton in row["skeletons"]:
+            key = Key(
+                row["spec"], row["stamp"], row["dtype"], skeleton, row["family"]
+            )
+            yield key, row["state"]
+
+
+def shipped_text(report: Mapping[str, Any]) -> str:
+    """A report as a file of `routes/`."""
+    rows = [{**asdict(k), "state": s} for k, s in rows_of(report)]
+    return json.dumps({"schema": SCHEMA, "rows": rows}, indent=1) + "\n"
+
+
+# --- Hashes ------------------------------------------------------------------------
+
+
+def spec_hash(operator: syntax.Operator, library: Mapping[str, Any]) -> str:
+    """Hash of an operator's meaning: its canonical print and those of what it calls."""
+    seen: dict[str, str] = {}
+    waiting = [operator]
+    while waiting:
+        current = waiting.pop()
+        seen[current.name] = printer.print_operator(current, doc=False)
+        for node in nodes(current.definitions):
+            if isinstance(node, syntax.Apply | syntax.Along):
+                called = library.get(node.function)
+                if called is not None and called.name not in seen:
+                    waiting.append(called)
+    text = "\n".join(seen[name] for name in (operator.name, *sorted(seen)))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@functools.cache
+def generator_stamp(backend: str) -> str:
+    """Hash of every source that takes part in making a backend's kernels."""
+    from opslib.runtime import registry
+
+    digest = hashlib.sha256()
+    maker = type(registry.load(backend)).__module__
+    package = maker.rpartition(".")[0] or maker
+    for name in (*(f"opslib.{part}" for part in _MAKERS), package):
+        module = import_module(name)
+        if hasattr(module, "__path__"):
+            for path, content in _sources(files(name), name):
+                digest.update(path.encode() + b"\0" + content)
+    return digest.hexdigest()[:24]
+
+
+def _sources(folder: Traversable, path: str) -> Iterable[tuple[str, bytes]]:
+    for item in sorted(folder.iterdir(), key=lambda i: i.name):
+        name = f"{path}/{item.name}"
+        if item.is_dir() and item.name != "__pycache__":
+            yield from _sources(item, name)
+        elif item.name.endswith((".py", ".h", ".c", ".json")):
+            yield name, item.read_bytes()
+
+
+# --- Files -------------------------------------------------------------------------
+
+
+@functools.cache
+def _shipped() -> Mapping[Key, State]:
+    found: dict[Key, State] = {}
+    folder = files("opslib.dispatch") / "routes"
+    for item in folder.iterdir() if folder.is_dir() else ():
+        if not item.name.endswith(".json"):
+            continue
+        table = json.loads(item.read_text("utf-8"))
+        if table.get("schema") != SCHEMA:
+            continue
+        for row in table["rows"]:
+            state: State = row.pop("state")
+            found[Key(**row)] = state
+    return found
+
+
+def _stored(key: Key) -> State:
+    root = default_cache().active_root
+    place = (str(root), key)
+    found = _local.get(place)
+    if found is None:
+        row = None if root is None else _read(root / "routes" / f"{key.digest}.json")
+        found = "untested"
+        if row is not None and all(row[k] == v for k, v in asdict(key).items()):
+            found = row["state"]
+        with _lock:
+            _local[place] = found
+    return found
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A stored verdict, or None where there is none or it is damaged."""
+    try:
+        row = json.loads(path.read_text("utf-8"))
+        whole = row["schema"] == SCHEMA and row["state"] in STATES
+        whole = whole and all(
+            isinstance(row[k], str) for k in Key.__dataclass_fields__
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return row if whole else None
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, whatever other processes do."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

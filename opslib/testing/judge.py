@@ -1,0 +1,346 @@
+"""One case on one backend, judged at every level that applies to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from opslib.analysis.bound import Arithmetic, Judgement, evaluate_bounds
+from opslib.dispatch.handle import Handle
+from opslib.dispatch.judging import (
+    analysis_arithmetic,
+    in_caller_axes,
+    in_program_axes,
+)
+from opslib.errors import BackendUnavailable
+from opslib.ir.bind import BoundOutput
+from opslib.ir.dtypes import compute_type
+from opslib.ir.evaluate import evaluate
+from opslib.runtime import registry
+from opslib.testing import layouts, levels, structure
+from opslib.testing.inputs import Case
+from opslib.testing.levels import Drift, Measure
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one case showed.
+
+    status: ``pass``, ``fail``, ``vacuous`` (within bounds that prove nothing), or
+        ``unsupported`` (the backend says that it cannot; `message` says why).
+    measures: every level that was looked at.
+    drifts: signed errors for L4, which needs many cases.
+    slack: what L4 allows besides rounding.
+    """
+
+    number: int
+    status: str
+    message: str = ""
+    measures: tuple[Measure, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    slack: float = 0.0
+
+
+def reproduce(backend: str, case_or_op: Case | str, dtype: str = "", n: int = 0) -> str:
+    """The one line that runs a case again."""
+    if isinstance(case_or_op, Case):
+        c = case_or_op
+        op, dtype, n, seed = c.operator, c.dtype, c.number, c.seed
+    else:
+        op, seed = case_or_op, 0
+    return (
+        f"opslib conformance --backend {backend} --op {op} --dtype {dtype} "
+        f"--case {n} --seed {seed}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a case's results should be, computed before anything runs.
+
+    exact: for each output the arrays it may equal, or None where it has a bound.
+    judgements: for each output its value and bound, or None where it is exact.
+    probe: ``probe`` or ``one-hot`` where rounding cannot occur, else "".
+    """
+
+    exact: list[list[Array] | None]
+    judgements: list[Judgement | None]
+    probe: str
+
+
+def reference(case: Case, arithmetic: Arithmetic) -> Reference:
+    """Evaluates the unlowered program on the case's inputs."""
+    program, binding = case.program, case.binding
+    inputs = {
+        t.name: in_program_axes(a.astype(t.dtype.numpy), t.view)
+        for t, a in zip(binding.inputs, case.flat, strict=True)
+    }
+    sizes, scalars = binding.sizes, binding.scalars
+    if structure.is_exact(program):
+        found = [evaluate(program, inputs, sizes, scalars)]
+        if arithmetic.flushes:
+            flushed = {k: flush(a) for k, a in inputs.items()}
+            found.append(evaluate(program, flushed, sizes, scalars))
+            found += [{k: flush(a) for k, a in f.items()} for f in found]
+        wants: list[list[Array] | None] = [
+            [in_caller_axes(f[t.name], t.view, t.shape) for f in found]
+            for t in binding.outputs
+        ]
+        return Reference(wants, [None] * len(wants), "")
+    bounds = evaluate_bounds(program, inputs, sizes, scalars, arithmetic)
+    judgements: list[Judgement | None] = [
+        _in_caller_axes(bounds[t.name], t) for t in binding.outputs
+    ]
+    return Reference(
+        [None] * len(judgements), judgements, _probe(case, inputs, sizes, scalars)
+    )
+
+
+def _in_caller_axes(judgement: Judgement, t: BoundOutput) -> Judgement:
+    return Judgement(
+        *(
+            None if a is None else in_caller_axes(a, t.view, t.shape)
+            for a in judgement
+        )
+    )
+
+
+def _probe(
+    case: Case,
+    inputs: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    scalars: Mapping[str, int | float],
+) -> str:
+    """Whether the case's results can be had without any rounding but the last."""
+    program = case.program
+    if case.kind == "selector":
+        return "one-hot" if structure.contraction(program) is not None else ""
+    if case.kind != "integers" or not structure.keeps_integers(program):
+        return ""
+    largest = levels.magnitude(program, inputs, sizes, scalars)
+    return "probe" if largest < levels.exact_limit(program) else ""
+
+
+def flush(array: Array) -> Array:
+    """Subnormal numbers as zeros of their sign."""
+    if array.dtype.kind in "biu":
+        return array
+    tiny = ml_dtypes.finfo(array.dtype).tiny
+    with np.errstate(all="ignore"):
+        return np.where(np.abs(array) < tiny, np.copysign(array * 0, array), array)
+
+
+# --- Running -----------------------------------------------------------------------
+
+
+def run_case(
+    handle: Handle, case: Case, backend: str, *, out: bool = True
+) -> tuple[list[Array], str]:
+    """The results as NumPy arrays, and what was written where nothing should be."""
+    tensors, outs = case.tensors, None
+    if out and case.out:
+        tensors, outs = _with_out(case)
+    attributes = dict(case.attributes)
+    given = None
+    if outs is not None:
+        given = outs[0] if len(outs) == 1 else tuple(outs)
+    made = handle.call(tensors, attributes, given, backend)
+    results = list(made) if isinstance(made, tuple) else [made]
+    stray = ""
+    for o in outs or ():
+        if case.out == "stepped" and _touched(o):
+            stray = "memory between the elements of out was written"
+    return [np.array(r) for r in results], stray
+
+
+def _with_out(case: Case) -> tuple[tuple[Any, ...], list[Array]]:
+    outputs = case.binding.outputs
+    tensors = list(case.tensors)
+    if case.out == "alias":
+        (t, *more) = outputs
+        for k, a in enumerate(tensors):
+            fits = isinstance(a, np.ndarray) and a.shape == t.shape and not more
+            if fits and a.dtype == t.dtype.numpy and a.flags.writeable:
+                layout = "contiguous" if a.flags.c_contiguous else "transposed"
+                copy = layouts.laid_out(a, layout)
+                tensors[k] = copy
+                return tuple(tensors), [copy]
+    layout = "stepped" if case.out == "stepped" else "contiguous"
+    return tuple(tensors), [
+        layouts.target(t.shape, t.dtype.numpy, layout) for t in outputs
+    ]
+
+
+def _touched(array: Array) -> bool:
+    """Whether a ``stepped`` array's neighbours are not poison any more."""
+    base = array
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    if base is array or base.shape == array.shape or array.ndim == 0:
+        return False
+    clean = layouts.poison((1,), array.dtype)
+    around = (base[..., 0::3], base[..., 2::3])
+    return any(
+        bool(levels.bits_differ(a, np.broadcast_to(clean, a.shape)).any())
+        for a in around
+    )
+
+
+# --- Judging -----------------------------------------------------------------------
+
+
+def judge(
+    handle: Handle, case: Case, backend: str, arithmetic: Arithmetic | None = None
+) -> Verdict:
+    """Runs a case twice and holds the results to every level that applies."""
+    if arithmetic is None:
+        arithmetic = arithmetic_of(backend, case)
+    with np.errstate(all="ignore"):
+        known = reference(case, arithmetic)
+        try:
+            results, stray = run_case(handle, case, backend)
+            again, _ = run_case(handle, case, backend, out=False)
+        except BackendUnavailable as error:
+            return Verdict(case.number, "unsupported", error.message)
+        except Exception as error:
+            # Whatever a kernel raises is a finding about the backend.
+            text = str(error).splitlines()[0] if str(error) else ""
+            return Verdict(case.number, "fail", f"{type(error).__name__}: {text}")
+        measures: list[Measure] = []
+        drifts: list[Drift] = []
+        for k, t in enumerate(case.binding.outputs):
+            measures += _output(case, arithmetic, known, k, t, results[k])
+            judgement = known.judgements[k]
+            if judgement is not None and case.kind in ("random", "strata"):
+                if t.dtype.is_float and results[k].dtype == t.dtype.numpy:
+                    drifts.append(levels.drift(results[k], judgement, t.dtype))
+            measures.append(levels.exact("M", again[k], [results[k]]))
+        measures += _doubled(handle, case, backend, again)
+    return _verdict(case, known, measures, drifts, stray, arithmetic)
+
+
+def arithmetic_of(backend: str, case: Case) -> Arithmetic:
+    """The backend's promises about the dtypes of a case."""
+    found, device = registry.device(backend)
+    program = case.program
+    dtypes = {t.dtype for t in (*program.inputs, *program.outputs, *program.locals)}
+    made: Arithmetic = analysis_arithmetic(found, device, dtypes)
+    return made
+
+
+def _output(
+    case: Case,
+    arithmetic: Arithmetic,
+    known: Reference,
+    k: int,
+    t: BoundOutput,
+    got: Array,
+) -> list[Measure]:
+    wants, judgement = known.exact[k], known.judgements[k]
+    if wants is not None:
+        return [levels.exact("L0", got, wants)]
+    assert judgement is not None
+    if got.shape != t.shape or got.dtype != t.dtype.numpy:
+        shown, wanted = f"{got.dtype}{list(got.shape)}", f"{t.dtype}{list(t.shape)}"
+        return [Measure("L3", math.inf, (), shown, wanted)]
+    found = [levels.rigorous(got, judgement)]
+    if case.kind in ("special", "strata"):
+        found.append(levels.Measure("reach", found[0].worst, *_shown(found[0])))
+    if known.probe:
+        want = judgement.value.astype(t.dtype.numpy)
+        found.append(levels.exact(known.probe, got, [want], zeros=False))
+    if case.kind == "random":
+        measure = levels.statistical(got, judgement, t.dtype, arithmetic)
+        found += [] if measure is None else [measure]
+    primitive = structure.single_primitive(case.program)
+    if primitive is not None and t.dtype.is_float:
+        budget = levels.ulp_budget(primitive, arithmetic)
+        used = levels.ulps(got, judgement, t.dtype, budget)
+        found.append(levels.worst("L1", used, got, judgement.value))
+    return found
+
+
+def _shown(measure: Measure) -> tuple[tuple[int, ...], str, str]:
+    return measure.place, measure.got, measure.want
+
+
+def _doubled(
+    handle: Handle, case: Case, backend: str, results: list[Array]
+) -> list[Measure]:
+    """M: f(2x) = 2^k f(x), to the bit, for sums of products of k inputs."""
+    power = structure.degree(case.program)
+    if power is None or case.kind != "random":
+        return []
+    (t,) = case.binding.outputs
+    if any(a.dtype.kind in "biu" or not np.isfinite(a).all() for a in case.flat):
+        return []
+    doubled = tuple(
+        tuple(a * a.dtype.type(2) for a in x)
+        if isinstance(x, tuple)
+        else None
+        if x is None
+        else x * x.dtype.type(2)
+        for x in case.tensors
+    )
+    made = handle.call(doubled, dict(case.attributes), None, backend)
+    got, want = np.array(made), results[0] * t.dtype.numpy.type(2**power)
+    # Where nothing underflows or overflows on the way.
+    info: Any = ml_dtypes.finfo(t.dtype.numpy)
+    size = np.abs(results[0].astype(np.float64))
+    safe = (size > float(info.tiny) * 2**24) & (size < float(info.max) / 2**8)
+    return [levels.exact("M", np.where(safe, got, want), [want])]
+
+
+def _verdict(
+    case: Case,
+    known: Reference,
+    measures: list[Measure],
+    drifts: list[Drift],
+    stray: str,
+    arithmetic: Arithmetic,
+) -> Verdict:
+    missed = [m for m in measures if not m.holds]
+    status, message = "pass", ""
+    if missed or stray:
+        status = "fail"
+        message = stray
+        if missed:
+            m = missed[0]
+            at = f" at {list(m.place)}" if m.place else ""
+            used = "" if math.isinf(m.worst) else f", {m.worst:.3g} times the bound"
+            message = f"{m.level}{at}: got {m.got}, expected {m.want}{used}"
+        message += f"; {case.describe()}"
+    elif not known.probe and any(
+        j is not None and levels.is_vacuous(j) for j in known.judgements
+    ):
+        status = "vacuous"
+    slack = _slack(case, arithmetic)
+    kept = tuple(drifts) if slack is not None else ()
+    return Verdict(
+        case.number, status, message, tuple(measures), kept, slack or 0.0
+    )
+
+
+def _slack(case: Case, arithmetic: Arithmetic) -> float | None:
+    """By how many ulp of the output its mean may be off; None: nothing is known.
+
+    A sum, and what is rounded correctly at every step, has no bias; one primitive may
+    have what it is allowed to be off besides rounding.
+    """
+    program = case.program
+    (dtype, *more) = [t.dtype for t in program.outputs]
+    if more or not dtype.is_float:
+        return None
+    primitive = structure.single_primitive(program)
+    if primitive is None:
+        return 0.0 if structure.degree(program) is not None else None
+    narrow = 2.0 ** (dtype.mantissa - compute_type(dtype).mantissa)
+    return float((levels.ulp_budget(primitive, arithmetic) - 0.5) * narrow)
+

@@ -1,0 +1,275 @@
+"""The whole suite on a backend: operators x dtypes x cases, in killable workers.
+
+A case that kills its process, or takes longer than the profile allows, is a failure of
+that case; a new worker goes on behind it. A report that was cut off is resumed: rows
+for the same spec, generator, profile and seed are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opslib.dispatch.handle import Handle
+from opslib.language.library import load_library
+from opslib.testing import known
+from opslib.testing.conformance import (
+    PROFILES,
+    Outcome,
+    Profile,
+    Tally,
+    family_of,
+    numbers_of,
+)
+from opslib.testing.report import Report, read_report, write_json
+from opslib.testing.shapes import dtypes_of
+from opslib.testing.worker import decode
+
+Notify = Callable[[int, int, Outcome], None]
+# Importing opslib, and for some backends a compiler or a device's first start.
+_START_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One operator in one dtype: the unit of work and of resuming."""
+
+    operator: str
+    dtype: str
+    numbers: tuple[int, ...]
+    seed: int
+
+
+@dataclass(slots=True)
+class Worker:
+    """A child process and the lines it has sent."""
+
+    backend: str
+    process: subprocess.Popen[str] | None = None
+    lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
+
+    def send(self, job: Job, numbers: Sequence[int]) -> None:
+        """Starts the process if need be and hands it a job."""
+        if self.process is None or self.process.poll() is not None:
+            self._start()
+        assert self.process is not None and self.process.stdin is not None
+        text = {
+            "operator": job.operator,
+            "dtype": job.dtype,
+            "seed": job.seed,
+            "numbers": list(numbers),
+        }
+        try:
+            self.process.stdin.write(json.dumps(text) + "\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass  # It is dead already; its end of file says so.
+
+    def _start(self) -> None:
+        self.lines = queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "opslib.testing.worker", self.backend],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=_environment(),
+        )
+        lines, stream = self.lines, self.process.stdout
+
+        def pump() -> None:
+            assert stream is not None
+            for line in stream:
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=pump, daemon=True).start()
+
+    def read(self, limit_s: float) -> dict[str, Any] | None:
+        """The next message; None at the process's end. Raises queue.Empty."""
+        line = self.lines.get(timeout=limit_s)
+        found: dict[str, Any] | None = None if line is None else json.loads(line)
+        return found
+
+    def kill(self) -> str:
+        """Ends the process; how it ended, for a report."""
+        if self.process is None:
+            return "did not start"
+        self.process.kill()
+        code = self.process.wait()
+        self.process = None
+        return f"ended with signal {-code}" if code < 0 else f"exited with {code}"
+
+    def close(self) -> None:
+        """Lets the process end by itself, and makes sure that it does."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+
+def _environment() -> dict[str, str]:
+    """The child finds opslib where this process found it, and uses one thread."""
+    import opslib.errors as anchor
+
+    root = str(Path(anchor.__file__).resolve().parents[1])
+    path = os.environ.get("PYTHONPATH")
+    joined = root if not path else os.pathsep.join([root, path])
+    return {**os.environ, "PYTHONPATH": joined, "OMP_NUM_THREADS": "1"}
+
+
+def run_job(worker: Worker, job: Job, limit_s: float) -> Tally:
+    """All cases of a job; restarts the worker behind a case that kills it."""
+    tally = Tally(job.operator, job.dtype, worker.backend, job.seed)
+    left = list(job.numbers)
+    while left:
+        worker.send(job, left)
+        current: int | None = None
+        while True:
+            try:
+                message = worker.read(limit_s if current is not None else _START_S)
+            except queue.Empty:
+                worker.kill()
+                number = left.pop(0) if current is None else current
+                tally.crashed(number, f"took longer than {limit_s:g} s")
+                break
+            if message is None:
+                alive = worker.process
+                code = alive.wait() if alive is not None else 0
+                worker.kill()
+                how = f"signal {-code}" if code < 0 else f"exit code {code}"
+                number = left[0] if current is None else current
+                tally.crashed(number, f"the process died: {how}")
+                break
+            if "start" in message:
+                current = int(message["start"])
+            elif "verdict" in message:
+                tally.add(decode(message["verdict"]))
+                left.remove(int(message["verdict"]["number"]))
+                current = None
+            else:
+                tally.skeletons |= {message["skeleton"]} - {""}
+                return tally
+        if current is not None and current in left:
+            left.remove(current)
+        elif current is None and left:
+            left.pop(0)
+    return tally
+
+
+def plan_jobs(
+    operators: Iterable[str] | None = None,
+    dtypes: Iterable[str] | None = None,
+    profile: Profile | str = "standard",
+    *,
+    numbers: Sequence[int] | None = None,
+    seed: int = 0,
+) -> list[Job]:
+    """What a run consists of; None means everything of the profile."""
+    chosen = PROFILES[profile] if isinstance(profile, str) else profile
+    wanted = None if dtypes is None else set(dtypes)
+    jobs = []
+    for name in operators or load_library():
+        handle = Handle(name)
+        have = dtypes_of(handle.operator)
+        several = have[: chosen.dtypes] if wanted is None else have
+        for dtype in several:
+            if wanted is None or dtype in wanted:
+                cases = numbers or numbers_of(handle, dtype, chosen)
+                jobs.append(Job(name, dtype, tuple(cases), seed))
+    return jobs
+
+
+def run(
+    backend: str,
+    jobs: Sequence[Job],
+    profile: Profile | str = "standard",
+    *,
+    workers: int = 1,
+    report: Path | None = None,
+    notify: Notify | None = None,
+    known_failures: Sequence[known.Known] = (),
+    in_process: bool = False,
+) -> Report:
+    """Runs jobs and gives the report, which is written to `report` as it grows.
+
+    Args:
+        workers: how many processes at a time.
+        report: a JSON file; rows that it already has for these jobs are kept.
+        notify: is told (done, total, outcome) after each job.
+        known_failures: see `opslib.testing.known`.
+        in_process: judge here; a crash is then the end.
+    """
+    chosen = PROFILES[profile] if isinstance(profile, str) else profile
+    family = family_of(backend)
+    made = Report.new(backend, family, chosen.name, jobs[0].seed if jobs else 0)
+    if report is not None and report.exists():
+        made.resume(read_report(report))
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    todo = [j for j in jobs if not made.has(j.operator, j.dtype, j.numbers)]
+    for job in todo:
+        waiting.put(job)
+    lock = threading.Lock()
+    started = time.monotonic()
+    saved = [started]
+
+    def finish(job: Job, tally: Tally) -> None:
+        outcome = known.explained(tally.outcome(family), known_failures)
+        with lock:
+            made.add(outcome, job.numbers)
+            if report is not None and time.monotonic() - saved[0] > 5:
+                write_json(made, report)
+                saved[0] = time.monotonic()
+            if notify is not None:
+                done = len(todo) - waiting.qsize()
+                notify(done, len(todo), outcome)
+
+    def work() -> None:
+        worker = Worker(backend)
+        while True:
+            try:
+                job = waiting.get_nowait()
+            except queue.Empty:
+                worker.close()
+                return
+            finish(job, run_job(worker, job, chosen.limit_s))
+
+    if in_process:
+        _here(backend, todo, finish)
+    else:
+        threads = [threading.Thread(target=work) for _ in range(max(1, workers))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    if report is not None:
+        write_json(made, report)
+    return made
+
+
+def _here(
+    backend: str, jobs: Sequence[Job], finish: Callable[[Job, Tally], None]
+) -> None:
+    from opslib.testing.conformance import skeleton_of, verdicts
+
+    for job in jobs:
+        tally = Tally(job.operator, job.dtype, backend, job.seed)
+        handle = Handle(job.operator)
+        for found in verdicts(handle, job.dtype, backend, job.numbers, job.seed):
+            tally.add(found)
+        skeleton = skeleton_of(handle, job.dtype, backend, job.seed)
+        tally.skeletons |= {skeleton} - {""}
+        finish(job, tally)

@@ -1,0 +1,175 @@
+"""What a program's structure lets one expect of it, whatever the operator's name."""
+
+from __future__ import annotations
+
+import math
+
+from opslib.ir.expr import (
+    Cast,
+    Const,
+    Expr,
+    Fold,
+    Index,
+    Order,
+    Prim,
+    Program,
+    Read,
+    Scalar,
+    Scan,
+    walk,
+)
+
+# Exact on integers that stay below 2^24, in every order of a sum.
+_WHOLE = frozenset(
+    "add sub mul neg abs sign max min fmax fmin floor ceil round trunc copysign "
+    "lt le gt ge eq ne and or xor not isnan isinf isfinite".split()
+)
+_LINEAR_MONOIDS = frozenset({"sum"})
+
+
+def reachable(program: Program) -> set[Expr]:
+    """Every node of the program's definitions."""
+    roots: list[Expr] = []
+    for define in program.defines:
+        roots += (define.value, *define.indices, *define.axes)
+    return set(walk(*roots))
+
+
+def keeps_integers(program: Program) -> bool:
+    """Whether integers in give integers out through exact operations only."""
+    for define in program.defines:
+        monoids = [define.combine] if define.combine is not None else []
+        for node in _value_nodes(define.value):
+            match node:
+                case Prim(op, args, _):
+                    if args[0].dtype.is_float and op not in _WHOLE:
+                        return False
+                case Const(value, dtype) if dtype.is_float:
+                    if isinstance(value, float) and not _is_whole(value):
+                        return False
+                case Scalar(_, dtype) if dtype.is_float:
+                    return False
+                case Fold() | Scan():
+                    monoids.append(node.monoid)
+        for monoid in monoids:
+            templates = (*monoid.lift, *monoid.combine, *monoid.finish)
+            for node in walk(*templates):
+                if isinstance(node, Prim) and node.args[0].dtype.is_float:
+                    if node.op not in _WHOLE:
+                        return False
+    return True
+
+
+def _is_whole(value: float) -> bool:
+    return math.isinf(value) or (not math.isnan(value) and value == int(value))
+
+
+def _value_nodes(root: Expr) -> set[Expr]:
+    return set(walk(root))
+
+
+def contraction(program: Program) -> Read | None:
+    """One factor of a sum of products that may serve as a one-hot selector.
+
+    The fold must run over plain indices of that factor, each of them.
+    """
+    if len(program.defines) != 1 or program.defines[0].combine is not None:
+        return None
+    value = program.defines[0].value
+    while isinstance(value, Cast):
+        value = value.value
+    if not isinstance(value, Fold) or value.monoid.name not in _LINEAR_MONOIDS:
+        return None
+    if not value.monoid.state[0].is_float:
+        return None
+    factors = _factors(value.args[0])
+    if factors is None or len(factors) != 2:
+        return None
+    names = {a.name for a in value.axes if a.is_dense}
+    if len(names) != len(value.axes) or factors[0].tensor == factors[1].tensor:
+        return None
+    for read in reversed(factors):
+        plain = all(isinstance(i, Index) for i in read.indices)
+        used = {i.name for i in read.indices if isinstance(i, Index)}
+        if plain and names <= used:
+            return read
+    return None
+
+
+def _factors(term: Expr) -> list[Read] | None:
+    """The reads that a term is the product of."""
+    match term:
+        case Read():
+            return [term]
+        case Cast(value, dtype) if dtype.is_float:
+            return _factors(value)
+        case Prim("mul", (x, y), _):
+            a, b = _factors(x), _factors(y)
+            return None if a is None or b is None else a + b
+    return None
+
+
+def degree(program: Program) -> int | None:
+    """How often each term of a single linear fold multiplies inputs: f(2x) = 2^k f(x).
+
+    None for any other program.
+    """
+    if len(program.defines) != 1 or program.defines[0].combine is not None:
+        return None
+    value = program.defines[0].value
+    while isinstance(value, Cast) and value.dtype.is_float:
+        value = value.value
+    if isinstance(value, Fold):
+        if value.monoid.name != "sum" or not value.monoid.state[0].is_float:
+            return None
+        value = value.args[0]
+    factors = _factors(value)
+    return None if factors is None else len(factors)
+
+
+def single_primitive(program: Program) -> str | None:
+    """The one float primitive of a map ``y = f(x, ...)`` over its inputs, else None."""
+    if len(program.defines) != 1:
+        return None
+    define = program.defines[0]
+    if define.combine is not None or not program.outputs[0].dtype.is_float:
+        return None
+    value = define.value
+    while isinstance(value, Cast):
+        value = value.value
+    if not isinstance(value, Prim) or not value.dtype.is_float:
+        return None
+    for arg in value.args:
+        while isinstance(arg, Cast):
+            if not arg.value.dtype.is_float:
+                return None
+            arg = arg.value
+        if not isinstance(arg, Read):
+            return None
+    return value.op
+
+
+def is_map(program: Program) -> bool:
+    """Whether no definition folds, scans or sorts, and reads only at plain places."""
+    return not any(
+        isinstance(n, Fold | Scan | Order) for n in reachable(program)
+    ) and all(d.is_plain and d.recurrent is None for d in program.defines)
+
+
+def is_exact(program: Program) -> bool:
+    """Whether outputs are bit-equal everywhere: by the spec, or without any floats."""
+    if program.exact:
+        return True
+    if any(t.dtype.is_float for t in program.outputs):
+        return False
+    return not any(
+        isinstance(n, Prim | Fold | Scan) and _computes_floats(n)
+        for n in reachable(program)
+    )
+
+
+def _computes_floats(node: Prim | Fold | Scan) -> bool:
+    if isinstance(node, Prim):
+        comparing = node.op in _WHOLE and node.op not in ("add", "sub", "mul")
+        return node.dtype.is_float and not comparing
+    return any(t.is_float for t in node.monoid.state) and not node.monoid.exact

@@ -1,0 +1,234 @@
+"""Arguments of a call from a spec alone: its ``workload`` clauses, or a small sample.
+
+Data are random, and not zero: zeros hide denormals and make branches, sparsity tricks
+and power states look better than they are.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from opslib.errors import ArgumentError, OpslibError
+from opslib.ir.bind import Argument, bind, nodes
+from opslib.ir.dtypes import DTYPES
+from opslib.ir.sample import sample_call
+from opslib.language import syntax
+
+_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A stand-in for an array where only its type and shape are asked for."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def ndim(self) -> int:
+        """How many axes."""
+        return len(self.shape)
+
+
+def workload_text(workload: syntax.Workload) -> str:
+    """The workload as one line: ``rows: x float32[4096, 1024]``."""
+    parts = [
+        f"{name} {dtype}[{', '.join(map(str, shape))}]"
+        for name, dtype, shape in workload.tensors
+    ]
+    parts += [f"{name}={literal(value)}" for name, value in workload.attributes]
+    return f"{workload.label}: {', '.join(parts)}"
+
+
+def literal(node: syntax.Expression) -> Any:
+    """The value of a literal expression, as workloads and defaults have them."""
+    match node:
+        case syntax.Number() | syntax.Boolean() | syntax.String():
+            return node.value
+        case syntax.Nothing():
+            return None
+        case syntax.TupleOf():
+            return tuple(map(literal, node.items))
+        case syntax.Unary(operator="-"):
+            return -literal(node.operand)
+    raise ArgumentError("a workload's attribute must be a literal", code="E0604")
+
+
+def abstract_call(
+    operator: syntax.Operator, workload: syntax.Workload
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of a workload without memory behind them."""
+    given = {n: Shape(d, s) for n, d, s in workload.tensors}
+    return _arranged(operator, given, workload)
+
+
+def workload_call(
+    operator: syntax.Operator, workload: syntax.Workload, seed: int = 0
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arrays and attributes of a workload, for ``opslib.NAME(*arrays, **attributes)``.
+
+    Args:
+        operator: whose workload it is.
+        workload: its shapes.
+        seed: other data for another seed.
+    """
+    shapes = {n: s for n, _, s in workload.tensors}
+    rng = np.random.default_rng([seed, len(operator.name)])
+    given = {
+        n: random_array(rng, operator, n, d, s, shapes) for n, d, s in workload.tensors
+    }
+    return _arranged(operator, given, workload)
+
+
+def _arranged(
+    operator: syntax.Operator, given: Mapping[str, Any], workload: syntax.Workload
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    arrays: list[Any] = []
+    for p in operator.tensors:
+        found = given.get(p.name)
+        if p.variadic and found is not None:
+            found = (found,)
+        arrays.append(found)
+    while arrays and arrays[-1] is None:
+        arrays.pop()
+    return tuple(arrays), {n: literal(v) for n, v in workload.attributes}
+
+
+def sample_arrays(
+    operator: syntax.Operator, dtype: str | None = None, rank: int = 1
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A small call that fits the signature, with random data.
+
+    Raises:
+        OpslibError: no sizes were found that meet the spec's requirements.
+    """
+    failure: OpslibError | None = None
+    for attempt in range(_TRIES):
+        rng = random.Random(f"{operator.name} {attempt}")
+        try:
+            arguments, attributes = sample_call(operator, dtype, rng, rank, True)
+            bind(operator, arguments, attributes, None)
+        except OpslibError as error:
+            failure = error
+            continue
+        except (ValueError, KeyError, IndexError, ZeroDivisionError):
+            continue
+        return tuple(_filled(operator, arguments)), attributes
+    raise failure or OpslibError(f"no sample call of {operator.name}", code="E0706")
+
+
+def _filled(operator: syntax.Operator, arguments: Mapping[str, Any]) -> Iterator[Any]:
+    rng = np.random.default_rng(1)
+    shapes = {n: a.shape for n, a in arguments.items() if isinstance(a, Argument)}
+    for p in operator.tensors:
+        a = arguments[p.name]
+        if a is None:
+            yield None
+            continue
+        many = [
+            random_array(rng, operator, p.name, str(x.dtype), x.shape, shapes)
+            for x in (a if isinstance(a, tuple) else (a,))
+        ]
+        if p.variadic:
+            yield from many
+        else:
+            yield many[0]
+
+
+def random_array(
+    rng: np.random.Generator,
+    operator: syntax.Operator,
+    name: str,
+    dtype: str,
+    shape: tuple[int, ...],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Any:
+    """Random elements that suit a parameter: in its sample range, or valid indices.
+
+    Args:
+        rng: the source.
+        operator: whose parameter it is.
+        name: of the parameter.
+        dtype: of the array.
+        shape: of the array.
+        shapes: of all tensors, which say how large an index may be.
+    """
+    kind = DTYPES[dtype].numpy
+    if dtype == "bool":
+        return rng.random(shape) < 0.75
+    interval = next((s for s in operator.clauses.samples if s.name == name), None)
+    if DTYPES[dtype].is_float:
+        low, high = (interval.low, interval.high) if interval else (-2.0, 2.0)
+        made = rng.random(shape, np.float32)
+        made = made * np.float32(high - low) + np.float32(low)
+        made[made == 0] = np.float32((low + high) / 2 or high)
+        return made.astype(kind)
+    limit = index_limit(operator, name, shapes)
+    if limit is not None:
+        return rng.integers(0, max(limit, 1), shape).astype(kind)
+    length = _length(name, shapes)
+    if length is not None:
+        return np.full(shape, length, kind)
+    low, high = (interval.low, interval.high) if interval else (1, 100)
+    return rng.integers(int(low), int(high) + 1, shape).astype(kind)
+
+
+def _length(name: str, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    """Lengths of sequences: as many tokens as their block tables have room for."""
+    if not name.endswith(("lens", "lengths")) or "block_tables" not in shapes:
+        return None
+    cache = next((s for n, s in shapes.items() if n.endswith("cache")), None)
+    return shapes["block_tables"][-1] * (cache[1] if cache else 1)
+
+
+def index_limit(
+    operator: syntax.Operator, name: str, shapes: Mapping[str, tuple[int, ...]]
+) -> int | None:
+    """How large the elements of an index tensor may be; None if it is not one.
+
+    It is one where another tensor is read at its elements: in ``table[ids[...], c]``
+    `ids` is limited by the first axis of `table`.
+    """
+    limits: list[int] = []
+    for node in nodes(operator.definitions):
+        if not isinstance(node, syntax.Index) or node.base not in shapes:
+            continue
+        shape = shapes[node.base]
+        for at, item in enumerate(node.items):
+            inside = isinstance(item, syntax.Index) and item.base == name
+            if not inside and not _names_scalar(item, name, operator):
+                continue
+            packs = any(isinstance(i, syntax.Pack) for i in node.items[:at])
+            place = at - len(node.items) if packs else at
+            if -len(shape) <= place < len(shape):
+                limits.append(shape[place])
+    return min(limits) if limits else None
+
+
+def _names_scalar(item: syntax.Expression, name: str, o: syntax.Operator) -> bool:
+    """Whether an index item is a local that holds an element of the tensor."""
+    if not isinstance(item, syntax.Index | syntax.Name):
+        return False
+    local = item.base if isinstance(item, syntax.Index) else item.name
+    for definition in o.definitions:
+        if all(t.name != local for t in definition.targets):
+            continue
+        if any(
+            isinstance(n, syntax.Index) and n.base == name
+            for n in nodes(definition.value)
+        ):
+            return True
+    return False
+
+
+def call_bytes(arrays: tuple[Any, ...], results: Any) -> int:
+    """Bytes of all arguments and results, each counted once."""
+    found = [x for a in arrays for x in (a if isinstance(a, tuple) else (a,))]
+    found += list(results) if isinstance(results, tuple) else [results]
+    return sum(math.prod(x.shape) * x.dtype.itemsize for x in found if x is not None)
