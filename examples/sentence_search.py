@@ -181,14 +181,13 @@ class Model:
     def _layer(self, x: Any, mask: Any, name: str) -> Any:
         batch, length, width = x.shape
         split = (batch, length, self.heads, width // self.heads)
-        query, key, value = (
-            opslib.permute_dims(
-                opslib.reshape(
-                    self._linear(x, f"{name}.attention.self.{part}"), shape=split
-                ),
-                axes=(0, 2, 1, 3),
-            )
+        projected = (
+            self._linear(x, f"{name}.attention.self.{part}")
             for part in ("query", "key", "value")
+        )
+        query, key, value = (
+            opslib.permute_dims(opslib.reshape(p, shape=split), axes=(0, 2, 1, 3))
+            for p in projected
         )
         seen = mask.reshape(batch, 1, 1, length)
         mixed = opslib.scaled_dot_product_attention(query, key, value, seen)

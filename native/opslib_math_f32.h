@@ -358,7 +358,7 @@ OPS_INLINE OPS_F OPS_N(log_sigmoid)(OPS_F x) { return -OPS_N(softplus)(-x); }
 
 /* Below 1 an odd polynomial (2^-27.7), above 1 - 2/(e^2|x| + 1). */
 OPS_INLINE OPS_F OPS_N(tanh)(OPS_F x) {
-    OPS_F n, shifted, a = OPS_N(abs)(x), z = x * x;
+    OPS_F n, shifted, a = OPS_N(abs)(x), z = a * a;
     OPS_F b = OPS_N(pick_min)(OPS_K(10.0f), a);
     OPS_F e = OPS_N(exp_poly)(OPS_N(exp_reduce)(b + b, &n, &shifted));
     e = OPS_FLT(OPS_BITS(e) + (OPS_BITS(shifted) << 23)); /* times 2^n, no over- or underflow */
@@ -370,8 +370,8 @@ OPS_INLINE OPS_F OPS_N(tanh)(OPS_F x) {
     p = OPS_FMA(p, z, OPS_K(-0x1.b96288p-5f));
     p = OPS_FMA(p, z, OPS_K(0x1.110be6p-3f));
     p = OPS_FMA(p, z, OPS_K(-0x1.55553cp-2f));
-    OPS_F small = OPS_FMA(p * z, x, x);
-    return OPS_SEL(a >= 1.0f, OPS_N(copysign)(large, x), small); /* nan: small */
+    OPS_F small = OPS_FMA(p * z, a, a);
+    return OPS_N(copysign)(OPS_SEL(a >= 1.0f, large, small), x); /* nan: small */
 }
 /* e^x/2 = (h + l) 2^(n-1) and e^-x/2 from its reciprocal; sinh below 1 by an odd
  * polynomial (2^-31.4). */
@@ -401,7 +401,7 @@ OPS_INLINE OPS_F OPS_N(cosh)(OPS_F x) {
 /* |x| < 0.6: odd polynomial (2^-30.7).  Else log1p(|x| + (sqrt(x^2 + 1) - 1)) with the
  * argument an ff; beyond 2^25, log1p(|x|) + ln2 is closer than an ulp can tell. */
 OPS_INLINE OPS_F OPS_N(asinh)(OPS_F x) {
-    OPS_F a = OPS_N(abs)(x), z = x * x;
+    OPS_F a = OPS_N(abs)(x), z = a * a;
     OPS_I huge = a > 0x1p25f;
     OPS_F c = OPS_SEL(huge, OPS_K(1.0f), a);
     OPS_FF s = OPS_N(two_prod)(c, c);
@@ -423,8 +423,8 @@ OPS_INLINE OPS_F OPS_N(asinh)(OPS_F x) {
     p = OPS_FMA(p, z, OPS_K(-0x1.6ce3d2p-5f));
     p = OPS_FMA(p, z, OPS_K(0x1.332d84p-4f));
     p = OPS_FMA(p, z, OPS_K(-0x1.555548p-3f));
-    OPS_F small = OPS_FMA(p * z, x, x);
-    return OPS_SEL(a < 0.6f, small, OPS_N(copysign)(large, x));
+    OPS_F small = OPS_FMA(p * z, a, a);
+    return OPS_N(copysign)(OPS_SEL(a < 0.6f, small, large), x);
 }
 /* d = x - 1; log1p(d + sqrt(d (d + 2))) with the argument an ff. */
 OPS_INLINE OPS_F OPS_N(acosh)(OPS_F x) {

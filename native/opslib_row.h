@@ -9,44 +9,59 @@
  *
  * A lane keeps its best element and the step at which it saw it; steps go up, so a later
  * element takes over only if it is strictly better. NOT_BETTER(b, a) is false as well
- * where either is a nan; a nan in `a` stays by a == a. */
-#define OPS_ARG(D, V, LOAD, WAY, BETTER, NOT_BETTER)                                     \
+ * where either is a nan; a nan in `a` stays by a == a. Pieces keep steps within 32 bits. */
+#define OPS_ARG(D, V, LOAD, WAY, BEST, BETTER, NOT_BETTER)                               \
+    OPS_INLINE int64_t ops_arg##WAY##_piece_##D(const ops_##D *x, int64_t n, ops_##V *out) { \
+        enum { PARTS = 4 };                                                              \
+        ops_v_##V a[PARTS];                                                              \
+        ops_m_##V at[PARTS], now = {0}, lane, most;                                      \
+        for (int l = 0; l < OPS_LANES; l++) lane[l] = l;                                 \
+        for (int p = 0; p < PARTS; p++) {                                                \
+            a[p] = LOAD(x + p * OPS_LANES);                                              \
+            at[p] = now;                                                                 \
+        }                                                                                \
+        for (int64_t i = PARTS * OPS_LANES; i < n; i += PARTS * OPS_LANES) {             \
+            now += 1;                                                                    \
+            _Pragma("GCC unroll 4") for (int p = 0; p < PARTS; p++) {                    \
+                ops_v_##V b = LOAD(x + i + p * OPS_LANES);                               \
+                ops_m_##V take = ~(ops_m_##V)(NOT_BETTER(b, a[p])) &                     \
+                                 (ops_m_##V)(a[p] == a[p]);                              \
+                a[p] = ops_select_v_##V(take, b, a[p]);                                  \
+                at[p] = (ops_m_##V)ops_select_v_##V(take, (ops_v_##V)now, (ops_v_##V)at[p]); \
+            }                                                                            \
+        }                                                                                \
+        for (int p = 0; p < PARTS; p++) at[p] = (at[p] * PARTS + p) * OPS_LANES + lane;  \
+        for (int p = 1; p < PARTS; p++) {                                                \
+            ops_m_##V same = (ops_m_##V)(a[p] == a[0]) |                                 \
+                             ((ops_m_##V)(a[p] != a[p]) & (ops_m_##V)(a[0] != a[0]));    \
+            ops_m_##V take = ~(ops_m_##V)(NOT_BETTER(a[p], a[0])) &                      \
+                             (ops_m_##V)(a[0] == a[0]);                                  \
+            take = (take & ~same) | (same & (at[p] < at[0]));                            \
+            a[0] = ops_select_v_##V(take, a[p], a[0]);                                   \
+            at[0] = (take & at[p]) | (~take & at[0]);                                    \
+        }                                                                                \
+        ops_##V best = ops_h##BEST##_##V(a[0]);                                          \
+        most = (ops_m_##V)((ops_m_##V)(a[0] == best) |                                   \
+                           ((ops_m_##V)(a[0] != a[0]) & -(best != best)));               \
+        ops_m_##V big = (ops_m_##V){0} + OPS_BIG_##V;                                    \
+        at[0] = (most & at[0]) | (~most & big);                                          \
+        *out = best;                                                                     \
+        return OPS_FIRST_##V(at[0]);                                                     \
+    }                                                                                    \
     OPS_CALL void ops_arg##WAY##_##D(const ops_##D *x, int64_t n, ops_##D *best,         \
                                      int64_t *at) {                                      \
-        enum { PARTS = 4 };                                                              \
+        const int64_t group = 4 * OPS_LANES, most = 1 << 30;                             \
         ops_##V value = (ops_##V)x[0];                                                   \
-        int64_t where = 0, i = 1;                                                        \
-        if (n >= PARTS * OPS_LANES) {                                                    \
-            ops_v_##V a[PARTS];                                                          \
-            ops_m_##V step[PARTS], now = {0};                                            \
-            for (int p = 0; p < PARTS; p++) {                                            \
-                a[p] = LOAD(x + p * OPS_LANES);                                          \
-                step[p] = now;                                                           \
+        int64_t where = 0, i = 0;                                                        \
+        while (n - i >= group) {                                                         \
+            int64_t piece = (n - i < most ? n - i : most) / group * group;               \
+            ops_##V b;                                                                   \
+            int64_t j = i + ops_arg##WAY##_piece_##D(x + i, piece, &b);                  \
+            if (value == value && (BETTER(b, value) || b != b || i == 0)) {              \
+                value = b;                                                               \
+                where = j;                                                               \
             }                                                                            \
-            for (i = PARTS * OPS_LANES; i + PARTS * OPS_LANES <= n;                      \
-                 i += PARTS * OPS_LANES) {                                               \
-                now += 1;                                                                \
-                _Pragma("GCC unroll 4") for (int p = 0; p < PARTS; p++) {                \
-                    ops_v_##V b = LOAD(x + i + p * OPS_LANES);                           \
-                    ops_m_##V take = ~(ops_m_##V)(NOT_BETTER(b, a[p])) &                 \
-                                     (ops_m_##V)(a[p] == a[p]);                          \
-                    a[p] = ops_select_v_##V(take, b, a[p]);                              \
-                    step[p] = (take & now) | (~take & step[p]);                          \
-                }                                                                        \
-            }                                                                            \
-            where = -1;                                                                  \
-            for (int p = 0; p < PARTS; p++)                                              \
-                for (int l = 0; l < OPS_LANES; l++) {                                    \
-                    ops_##V b = a[p][l];                                                 \
-                    int64_t j = ((int64_t)step[p][l] * PARTS + p) * OPS_LANES + l;       \
-                    int same = b == value || (b != b && value != value);                 \
-                    if (where < 0 || (same ? j < where                                   \
-                                           : value == value &&                           \
-                                                 (BETTER(b, value) || b != b))) {        \
-                        value = b;                                                       \
-                        where = j;                                                       \
-                    }                                                                    \
-                }                                                                        \
+            i += piece;                                                                  \
         }                                                                                \
         for (; i < n; i++) {                                                             \
             ops_##V b = (ops_##V)x[i];                                                   \
@@ -58,13 +73,25 @@
         *best = (ops_##D)value;                                                          \
         *at = where;                                                                     \
     }
+#define OPS_BIG_f32 INT32_MAX
+#define OPS_BIG_i32 INT32_MAX
+#define OPS_BIG_u32 INT32_MAX
+#define OPS_BIG_f64 INT64_MAX
+#define OPS_BIG_i64 INT64_MAX
+#define OPS_BIG_u64 INT64_MAX
+#define OPS_FIRST_f32 ops_hmin_i32
+#define OPS_FIRST_i32 ops_hmin_i32
+#define OPS_FIRST_u32 ops_hmin_i32
+#define OPS_FIRST_f64 ops_hmin_i64
+#define OPS_FIRST_i64 ops_hmin_i64
+#define OPS_FIRST_u64 ops_hmin_i64
 #define OPS_GT(b, a) ((b) > (a))
 #define OPS_LE(b, a) ((b) <= (a))
 #define OPS_LT(b, a) ((b) < (a))
 #define OPS_GE(b, a) ((b) >= (a))
 #define OPS_ARG_BOTH(D, V, LOAD)                     \
-    OPS_ARG(D, V, LOAD, max, OPS_GT, OPS_LE)         \
-    OPS_ARG(D, V, LOAD, min, OPS_LT, OPS_GE)
+    OPS_ARG(D, V, LOAD, max, max, OPS_GT, OPS_LE)    \
+    OPS_ARG(D, V, LOAD, min, min, OPS_LT, OPS_GE)
 #define OPS_WIDE_I8(p) ops_cvt_v_i8_to_i32(ops_load_i8(p))
 #define OPS_WIDE_U8(p) ops_cvt_v_u8_to_i32(ops_load_u8(p))
 #define OPS_WIDE_I16(p) ops_cvt_v_i16_to_i32(ops_load_i16(p))

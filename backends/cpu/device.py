@@ -47,7 +47,9 @@ class CpuBackend:
         """Compiles for contiguous arrays; other layouts on first use."""
         return kernel(program)
 
-    def compile_many(self, programs: Sequence[Program], device: Device) -> list[CpuKernel]:
+    def compile_many(
+        self, programs: Sequence[Program], device: Device
+    ) -> list[CpuKernel]:
         """As `compile`, all in one translation unit."""
         return kernels(programs)
 

@@ -169,7 +169,9 @@ class CpuKernel:
     def assembly(self) -> str:
         """The machine code of the kernel, disassembled by ``objdump``; for debugging."""
         command = ["objdump", "-d", "--no-show-raw-insn", self._default().path]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout
 
 
 def _usable(array: Any) -> Any:
@@ -224,9 +226,7 @@ def kernels(programs: Sequence[Program]) -> list[CpuKernel]:
         CpuKernel(p, f"{p.name}_{fingerprint(p)[:8]}_{k}")
         for k, p in enumerate(programs)
     ]
-    layouts = [
-        ("contiguous-inner",) * len((*p.inputs, *p.outputs)) for p in programs
-    ]
+    layouts = [("contiguous-inner",) * len((*p.inputs, *p.outputs)) for p in programs]
     requests = [
         (k.program, k.name, layout) for k, layout in zip(made, layouts, strict=True)
     ]

@@ -213,6 +213,96 @@ def _last(target: Array, where: tuple[Array, ...], value: Array) -> Array:
     return result.reshape(target.shape)
 
 
+# --- Windows -----------------------------------------------------------------------
+
+
+def convolution(
+    x: Array,
+    w: Array,
+    batch: int,
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    starts: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> Array:
+    """The sum over c and u of x[.., g, c, s i + d u + start] w[g, o, c, u].
+
+    x: [*batch, (groups,) channels, *spatial], w: [(groups,) out, channels, *window].
+    What lies outside x counts as 0. Gives [*batch, (groups,) out, *outputs].
+    """
+    rank = len(outputs)
+    grouped = w.ndim == rank + 3
+    lead = x.shape[:batch]
+    groups = w.shape[0] if grouped else 1
+    channels, out = w.shape[-rank - 1], w.shape[-rank - 2]
+    window, spatial = w.shape[-rank:], x.shape[-rank:]
+    shape = (*lead, *((groups,) if grouped else ()), out, *outputs)
+    if 0 in x.shape or 0 in w.shape or 0 in shape:
+        return jnp.zeros(shape, x.dtype)
+    count = 1
+    for n in lead:
+        count *= n
+    found = lax.conv_general_dilated(
+        x.reshape(count, groups * channels, *spatial),
+        w.reshape(groups * out, channels, *window),
+        strides,
+        _padding(spatial, window, strides, dilations, starts, outputs),
+        rhs_dilation=dilations,
+        feature_group_count=groups,
+        precision=lax.Precision.HIGHEST,
+    )
+    return found.reshape(shape)
+
+
+def reduce_windows(
+    x: Array,
+    kind: str,
+    sizes: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    starts: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> Array:
+    """Folds each window of the last axes: the sum, max or min of what is inside x."""
+    rank = len(outputs)
+    lead = x.ndim - rank
+    operation: Any = {"sum": lax.add, "max": lax.max, "min": lax.min}[kind]
+    empty = {"sum": 0.0, "max": -jnp.inf, "min": jnp.inf}[kind]
+    shape = (*x.shape[:lead], *outputs)
+    if 0 in x.shape or 0 in sizes or 0 in shape:
+        return jnp.full(shape, empty, x.dtype)
+    once = (1,) * lead
+    spatial = x.shape[lead:]
+    return lax.reduce_window(
+        x,
+        jnp.asarray(empty, x.dtype),
+        operation,
+        (*once, *sizes),
+        (*once, *strides),
+        (
+            *((0, 0),) * lead,
+            *_padding(spatial, sizes, strides, dilations, starts, outputs),
+        ),
+        window_dilation=(*once, *dilations),
+    )
+
+
+def _padding(
+    spatial: tuple[int, ...],
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    starts: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> list[tuple[int, int]]:
+    """Low and high padding that begins at `starts` and gives just `outputs` windows."""
+    every = zip(spatial, window, strides, dilations, starts, outputs, strict=True)
+    return [
+        (-start, start + (out - 1) * s + (k - 1) * d + 1 - n)
+        for n, k, s, d, start, out in every
+    ]
+
+
 # --- Folds, scans, order -----------------------------------------------------------
 
 

@@ -14,8 +14,10 @@ from rich.text import Text
 import opslib
 from opslib.cli import ops, terminal
 from opslib.cli.highlight import spec_text
+from opslib.dispatch import routing
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.inspection import sample_program
+from opslib.dispatch.plan import kernel_for
 from opslib.errors import ArgumentError, OpslibError
 from opslib.runtime import registry
 
@@ -227,23 +229,37 @@ def _cost(handle: Handle, given: argparse.Namespace) -> str:
 
 def _coverage(handle: Handle, given: argparse.Namespace) -> str:
     program = sample_program(handle, given.dtype, rank=given.rank)
+    dtype = given.dtype or str(program.inputs[0].dtype if program.inputs else "float32")
     rows = []
     for name in registry.names():
         for device in registry.devices(name):
             if device.why_not is not None:
                 rows.append(f"{device.name}: no: {device.why_not}")
                 continue
-            refusal = registry.load(name).supports(program, device)
-            state = _conformance(handle.name, device.name)
-            rows.append(f"{device.name}: {f'no: {refusal}' if refusal else state}")
+            backend = registry.load(name)
+            refusal = backend.supports(program, device)
+            if refusal is not None:
+                rows.append(f"{device.name}: no: {refusal}")
+                continue
+            kernel = kernel_for(backend, device, program)
+            state = _verdict(handle, name, device.family, dtype, kernel.skeleton)
+            rows.append(f"{device.name}: {kernel.skeleton} kernel, {dtype}: {state}")
     return "\n".join(rows)
 
 
-def _conformance(operator: str, device: str) -> str:
-    """What the last conformance run on this machine said."""
-    from opslib.cli.conformance import stored_verdict
-
-    return stored_verdict(operator, device) or "compiles; not tested on this machine"
+def _verdict(
+    handle: Handle, backend: str, family: str, dtype: str, skeleton: str
+) -> str:
+    """What conformance runs have said of a kernel."""
+    key = routing.Key(
+        spec=routing.spec_hash(handle.operator, handle.library),
+        stamp=routing.generator_stamp(backend),
+        dtype=dtype,
+        skeleton=skeleton,
+        family=family,
+    )
+    words = {"pass": "passes", "fail": "fails", "untested": "not tested"}
+    return words[routing.state_of(key)]
 
 
 def _flat(arrays: tuple[Any, ...]) -> list[Any]:

@@ -145,7 +145,10 @@ def _bracket(code: Code) -> int | None:
         return None
     for k, part in enumerate(code.parts):
         if isinstance(part, str) and part[-1:] == "(":
-            return k
+            before = "".join(map(str, code.parts[:k])) + part[:-1]
+            # ``f(``, or a tuple of several; a mere group would become a tuple.
+            several = k == 0 and any(p == ", " for p in code.parts)
+            return k if before[-1:].isalnum() or before[-1:] == "_" or several else None
     return None
 
 

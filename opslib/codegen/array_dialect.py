@@ -111,6 +111,7 @@ class Dialect:
         cumulative: monoid -> text of its running form.
         mutable: arrays are written in place; otherwise through ``.at[...]``.
         clamps: every data-dependent index is clipped (inside a trace nothing raises).
+        windows: convolutions and poolings are operators of the library.
         matmul_options, einsum_options: appended to every such call.
     """
 
@@ -123,6 +124,7 @@ class Dialect:
     cumulative: Mapping[str, str]
     mutable: bool = True
     clamps: bool = False
+    windows: bool = False
     matmul_options: tuple[str, ...] = ()
     einsum_options: tuple[str, ...] = ()
 
@@ -178,6 +180,7 @@ JAX = Dialect(
     },
     mutable=False,
     clamps=True,
+    windows=True,
     # Without it XLA may multiply float32 as bfloat16 or TF32.
     matmul_options=("precision=lax.Precision.HIGHEST",),
     einsum_options=("precision=lax.Precision.HIGHEST",),

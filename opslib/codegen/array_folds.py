@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from opslib.codegen import array_integers as integers
+from opslib.codegen import array_windows
 from opslib.codegen.array_code import (
     COMPARE,
     Code,
@@ -130,6 +131,12 @@ def _mask_again(printer: Printer, axis: Axis) -> Value | None:
 def _fold(printer: Printer, node: Fold, masks: list[Value]) -> Value:
     names = [a.name for a in node.axes]
     monoid = node.monoid
+    if printer.dialect.windows and not masks:
+        windowed = array_windows.pooling(printer, node) or array_windows.convolution(
+            printer, node
+        )
+        if windowed is not None:
+            return windowed
     if monoid.name == "sum" and not masks:
         contraction = _contraction(printer, node, names)
         if contraction is not None:

@@ -51,6 +51,7 @@ from opslib.ir.expr import (
 # Functions of the helper modules besides those of primitives.
 HELPERS = frozenset(
     {"clipped", "fold", "scan", "argsort", "cummax", "cummin", "check", "scatter"}
+    | {"convolution", "reduce_windows"}
 )
 
 

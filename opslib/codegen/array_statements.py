@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from opslib.codegen import array_folds, array_reads
-from opslib.codegen.array_code import Code, call, infix, method, name
+from opslib.codegen.array_code import Code, call, infix, method, name, prefix
 from opslib.codegen.array_reads import Merged, Point, Slice
 from opslib.codegen.array_value import Value, shape_code, union
 from opslib.ir.expr import Axis, Check, Define, Program, Read, Tensor, walk
@@ -94,7 +94,7 @@ def _print_check(printer: Printer, check: Check, masks: list[Value]) -> None:
     condition = printer.emit(check.condition)
     for mask in masks:
         (c, m), axes = printer.together([condition, mask])
-        condition = Value(infix("|", 2, c, Code(("~(", m, ")"))), axes)
+        condition = Value(infix("|", 2, c, prefix("~", m)), axes)
     args: list[Code | str] = [
         condition.code,
         repr(f"{printer.program.name}: {check.message}"),

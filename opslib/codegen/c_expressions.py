@@ -33,12 +33,25 @@ from opslib.ir.loops import Buffer
 from opslib.lowering.skeletons import arith
 
 SHORT = {
-    "bool": "bool", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64",
-    "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64",
+    "bool": "bool",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "float32": "f32",
+    "float64": "f64",
 }
 _CTYPE = {
-    "bool": "bool", "float16": "float", "bfloat16": "float", "float32": "float",
+    "bool": "bool",
+    "float16": "float",
+    "bfloat16": "float",
+    "float32": "float",
     "float64": "double",
 }
 _STORED = {"bool": "ops_bool", "float16": "ops_f16", "bfloat16": "ops_bf16"}
@@ -47,10 +60,19 @@ _STORED = {"bool": "ops_bool", "float16": "ops_f16", "bfloat16": "ops_bf16"}
 CALL, UNARY, TIMES, PLUS, SHIFT, ORDER, EQUAL = 15, 14, 13, 12, 11, 10, 9
 BITAND, BITXOR, BITOR, AND, OR, TERNARY, LOOSE = 8, 7, 6, 5, 4, 3, 0
 INFIX = {
-    "add": ("+", PLUS), "sub": ("-", PLUS), "mul": ("*", TIMES), "div": ("/", TIMES),
-    "lt": ("<", ORDER), "le": ("<=", ORDER), "gt": (">", ORDER), "ge": (">=", ORDER),
-    "eq": ("==", EQUAL), "ne": ("!=", EQUAL), "bitand": ("&", BITAND),
-    "bitor": ("|", BITOR), "bitxor": ("^", BITXOR),
+    "add": ("+", PLUS),
+    "sub": ("-", PLUS),
+    "mul": ("*", TIMES),
+    "div": ("/", TIMES),
+    "lt": ("<", ORDER),
+    "le": ("<=", ORDER),
+    "gt": (">", ORDER),
+    "ge": (">=", ORDER),
+    "eq": ("==", EQUAL),
+    "ne": ("!=", EQUAL),
+    "bitand": ("&", BITAND),
+    "bitor": ("|", BITOR),
+    "bitxor": ("^", BITXOR),
 }
 LOGIC = {"and": ("&&", AND), "or": ("||", OR), "xor": ("!=", EQUAL)}
 COMPARISONS = frozenset(("lt", "le", "gt", "ge", "eq", "ne"))
@@ -316,8 +338,10 @@ class ExpressionPrinter:
         if target == BOOL:
             return f"{text} != 0", EQUAL
         if b in ("f16", "bf16"):
-            inner = f"ops_f32_to_{b}({text})" if a == "f32" else (
-                f"ops_cvt_{a}_to_{b}({text})"
+            inner = (
+                f"ops_f32_to_{b}({text})"
+                if a == "f32"
+                else (f"ops_cvt_{a}_to_{b}({text})")
             )
             return f"ops_{b}_to_f32({inner})", CALL
         if source.is_float and target.is_integer:

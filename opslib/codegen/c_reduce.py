@@ -53,8 +53,10 @@ class ReducePrinter(VectorPrinter):
 
     def reduce(self, s: Reduce) -> None:
         """Declares the results and computes them."""
-        if self.lanes is None and s.kind == "vector" and self.can_be_vector(
-            s.axes[-1].name, s.body, s.args
+        if (
+            self.lanes is None
+            and s.kind == "vector"
+            and self.can_be_vector(s.axes[-1].name, s.body, s.args)
         ):
             self._by_lanes(s)
         else:
@@ -200,8 +202,9 @@ class ReducePrinter(VectorPrinter):
         self.lanes = Lanes(axis.name, index, count)
         self.scopes[-1][("index", axis.name)] = Entry(index, "int64_t", True)
         self.body(s.body)
-        states = tuple(Var(f"{r}#part", t)
-                       for r, t in zip(s.results, s.monoid.state, strict=True))
+        states = tuple(
+            Var(f"{r}#part", t) for r, t in zip(s.results, s.monoid.state, strict=True)
+        )
         for state, target, dtype in zip(states, targets, s.monoid.state, strict=True):
             self.scopes[-1][("var", state.name)] = Entry(
                 target, vector_type(dtype), True
@@ -222,14 +225,18 @@ class ReducePrinter(VectorPrinter):
         self.name_vectors(list(s.args))
         for arg in s.args:
             if isinstance(arg, Const | Var | Index) or (
-                len(s.monoid.state) == 1 and not any(isinstance(c, Select)
-                                                     for c in walk(*s.monoid.combine))
+                len(s.monoid.state) == 1
+                and not any(isinstance(c, Select) for c in walk(*s.monoid.combine))
             ):
                 named.append(arg)
                 continue
             wide = self.lanes is not None and self.varies(arg)
-            text = self.lane_text(arg)[0] if wide else (
-                self._uniform(arg) if self.lanes is not None else self.scalar(arg)
+            text = (
+                self.lane_text(arg)[0]
+                if wide
+                else (
+                    self._uniform(arg) if self.lanes is not None else self.scalar(arg)
+                )
             )
             ctype = vector_type(arg.dtype) if wide else value_type(arg.dtype)
             name = text if text.isidentifier() else self.names.fresh("value")

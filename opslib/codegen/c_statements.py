@@ -159,7 +159,9 @@ class StatementPrinter(ReducePrinter):
 
     # -- loops -------------------------------------------------------------------------
 
-    def loop(self, axis: Axis, inside: Callable[[], None], step: Expr | None = None) -> None:
+    def loop(
+        self, axis: Axis, inside: Callable[[], None], step: Expr | None = None
+    ) -> None:
         """A serial loop."""
         name = self.names.fresh(axis.name)
         start, stop = self._ends(axis)
@@ -234,7 +236,9 @@ class StatementPrinter(ReducePrinter):
         """What does not change along the loop: row addresses, loads, functions."""
         inner = _defined(s.body) | {s.axis.name}
         stored = {b.buffer for b in _all(s.body) if isinstance(b, Store)}
-        self.lanes = Lanes(s.axis.name, "#", None, {n for n in inner if n != s.axis.name})
+        self.lanes = Lanes(
+            s.axis.name, "#", None, {n for n in inner if n != s.axis.name}
+        )
         places: list[tuple[str, Expr]] = []
         for b in s.body:
             if isinstance(b, Store):
@@ -244,7 +248,9 @@ class StatementPrinter(ReducePrinter):
                     if isinstance(n, Read):
                         places += self._rows(n.tensor, n.indices)
         invariant = [
-            n for b in s.body if isinstance(b, Let | Store)
+            n
+            for b in s.body
+            if isinstance(b, Let | Store)
             for n in self._invariants(b.value, inner, stored)
         ]
         self.lanes = None
@@ -352,8 +358,7 @@ class StatementPrinter(ReducePrinter):
 
         def depends(*roots: Expr) -> bool:
             return any(
-                isinstance(n, Index | Var) and n.name in varying
-                for n in walk(*roots)
+                isinstance(n, Index | Var) and n.name in varying for n in walk(*roots)
             )
 
         def fits(statements: tuple[Statement, ...]) -> bool:
@@ -409,7 +414,7 @@ class StatementPrinter(ReducePrinter):
             lines, self.lines = self.lines, self.head
             indent, self.indent = self.indent, 1
             scopes = self.scopes
-            arguments = {
+            arguments: dict[object, Entry] = {
                 k: v
                 for k, v in scopes[0].items()
                 if isinstance(k, tuple) and k[0] == "value"

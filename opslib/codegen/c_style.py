@@ -21,14 +21,26 @@ from opslib.codegen.c_expressions import (
 from opslib.codegen.c_names import Names, mangle
 from opslib.codegen.c_statements import StatementPrinter
 from opslib.ir.dtypes import BOOL
-from opslib.ir.expr import ONE, Prim, walk
+from opslib.ir.expr import ONE, Expr, Prim, walk
 from opslib.ir.loops import Buffer, For, If, Kernel, Reduce, Statement
 from opslib.lowering.inline import CHEAP
 from opslib.lowering.skeletons import arith
 
 # Primitives that opslib_simd.h has; any other needs opslib_math.h, which is larger.
 _PLAIN = CHEAP | frozenset(
-    "div floordiv floor ceil round trunc sqrt fmax fmin shl shr".split()
+    [
+        "div",
+        "floordiv",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "sqrt",
+        "fmax",
+        "fmin",
+        "shl",
+        "shr",
+    ]
 )
 
 
@@ -64,10 +76,16 @@ def wrapped(line: str, width: int = 92) -> list[str]:
     found = []
     margin = " " * (len(line) - len(line.lstrip()) + 4)
     while len(line) > width and "/*" not in line:
-        cut = max(line.rfind(", ", 0, width) + 1, line.rfind(" = ", 0, width) + 2,
-                  line.rfind(" && ", 0, width), line.rfind(" || ", 0, width),
-                  line.rfind(" & ", 0, width), line.rfind(" | ", 0, width),
-                  line.rfind(" ? ", 0, width), line.rfind(" + ", 0, width))
+        cut = max(
+            line.rfind(", ", 0, width) + 1,
+            line.rfind(" = ", 0, width) + 2,
+            line.rfind(" && ", 0, width),
+            line.rfind(" || ", 0, width),
+            line.rfind(" & ", 0, width),
+            line.rfind(" | ", 0, width),
+            line.rfind(" ? ", 0, width),
+            line.rfind(" + ", 0, width),
+        )
         if cut <= len(margin) + 8:
             break
         found.append(line[:cut].rstrip())
@@ -85,13 +103,13 @@ def _needs_math(kernel: Kernel) -> bool:
                     found = scan(s.then) or scan(s.other)
                 case _:
                     roots = list(_values(s))
-                    found = any(
-                        _wants_math(n) for n in walk(*roots)
-                    )
+                    found = any(_wants_math(n) for n in walk(*roots))
                     if isinstance(s, Reduce):
                         templates = (*s.monoid.lift, *s.monoid.combine)
-                        found = found or scan(s.body) or any(
-                            _wants_math(n) for n in walk(*templates)
+                        found = (
+                            found
+                            or scan(s.body)
+                            or any(_wants_math(n) for n in walk(*templates))
                         )
             if found:
                 return True
@@ -108,9 +126,7 @@ def _wants_math(node: object) -> bool:
     return node.op not in _PLAIN or node.op in ("neg", "abs")
 
 
-def _values(s: Statement) -> Sequence[object]:  # type: ignore[misc]
-    from opslib.ir.expr import Expr
-
+def _values(s: Statement) -> Sequence[Expr]:
     found: list[Expr] = []
     for name in ("value", "condition", "extent"):
         value = getattr(s, name, None)
@@ -161,13 +177,18 @@ class _Function(StatementPrinter):
         kernel = self.kernel
         text = [f"{kernel.name}: skeleton {kernel.skeleton}", *kernel.notes]
         safe = [
-            line.replace("*/", "* /").replace("\\", "/").encode("ascii", "replace").decode()
+            line.replace("*/", "* /")
+            .replace("\\", "/")
+            .encode("ascii", "replace")
+            .decode()
             for note in text
             for line in note.splitlines()
         ]
-        return [f"/* {safe[0]}", *(f" * {line}" for line in safe[1:]), " */"] if (
-            len(safe) > 1
-        ) else [f"/* {safe[0]} */"]
+        return (
+            [f"/* {safe[0]}", *(f" * {line}" for line in safe[1:]), " */"]
+            if (len(safe) > 1)
+            else [f"/* {safe[0]} */"]
+        )
 
     def _unpack(self) -> list[str]:
         """Gives the arguments their names."""
@@ -192,7 +213,9 @@ class _Function(StatementPrinter):
                 lines.append(f"    const {ctype} {name} = {text};")
                 scope[("value", n)] = Entry(name, ctype)
         lines.append("    int32_t status_now = OPS_OK, *const status = &status_now;")
-        lines += [f"    (void){unused};" for unused in ("ctx", "buffers", "ints", "reals")]
+        lines += [
+            f"    (void){unused};" for unused in ("ctx", "buffers", "ints", "reals")
+        ]
         return lines
 
     def parallel(self, s: For) -> None:
@@ -240,10 +263,16 @@ class _Function(StatementPrinter):
         self.line("if (*status != OPS_OK)")
         nested = self.parent is not None
         self.line("    return;" if nested else "    return *status;")
-        stored = {b for b in inner.buffers}
-        self.forget(lambda node: getattr(node, "tensor", None) in stored and (
-            self.buffers.get(getattr(node, "tensor", ""), _NONE).scope != "input"
-        ))
+        stored = set(inner.buffers)
+        self.forget(
+            lambda node: (
+                getattr(node, "tensor", None) in stored
+                and (
+                    self.buffers.get(getattr(node, "tensor", ""), _NONE).scope
+                    != "input"
+                )
+            )
+        )
 
     def _emit_function(self, title: str, inner: _Function, body: list[str]) -> None:
         fields = {"ctx": "ops_context *", "status": "int32_t *", **inner.captured}

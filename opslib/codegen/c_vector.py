@@ -96,7 +96,9 @@ class VectorPrinter(ExpressionPrinter):
             for n in walk(root)
         )
 
-    def _moves(self, indices: tuple[Expr, ...], buffer: str) -> tuple[Expr, Expr] | None:
+    def _moves(
+        self, indices: tuple[Expr, ...], buffer: str
+    ) -> tuple[Expr, Expr] | None:
         """(step, base) of the linear offset along the lanes, or None if not affine."""
         assert self.lanes is not None
         step: Expr = arith.integer(0)
@@ -187,16 +189,20 @@ class VectorPrinter(ExpressionPrinter):
         self.lazy -= 1
         zero = "false" if node.dtype == BOOL else "0"
         return self.bind(
-            key, base_name(node), value_type(node.dtype),
+            key,
+            base_name(node),
+            value_type(node.dtype),
             f"ops_any_i32({self.mask}) ? {inner} : {zero}",
         )
 
     def _bare(self, node: Expr, level: int) -> str:
-        """An operand beside a vector: gcc and clang spread a scalar of the same type."""
+        """An operand beside a vector: compilers spread a scalar of the same type."""
         if not self.varies(node) and held(node.dtype) in ("f32", "f64"):
             text = self._uniform(node)
-            return text if text.isidentifier() or isinstance(node, Const) else (
-                f"({text})"
+            return (
+                text
+                if text.isidentifier() or isinstance(node, Const)
+                else (f"({text})")
             )
         return self.lane_operand(node, level)
 
@@ -266,8 +272,7 @@ class VectorPrinter(ExpressionPrinter):
         return f"{start} + {text}"
 
     def _offsets(self, buffer: str, indices: tuple[Expr, ...]) -> str:
-        text = self.lane_operand(self.linear(buffer, indices), LOOSE)
-        return text
+        return self.lane_operand(self.linear(buffer, indices), LOOSE)
 
     def _lane_cast(self, value: Expr, dtype: DType) -> Text:
         source = value.dtype
@@ -338,7 +343,10 @@ class VectorPrinter(ExpressionPrinter):
         reads = any(isinstance(n, Read) for n in walk(node.yes, node.no))
         condition = self._uniform(node.condition)
         if not reads:
-            yes, no = self.lane_operand(node.yes, UNARY), self.lane_operand(node.no, UNARY)
+            yes, no = (
+                self.lane_operand(node.yes, UNARY),
+                self.lane_operand(node.no, UNARY),
+            )
             return f"{condition} ? {yes} : {no}", TERNARY
         name = self.names.fresh("chosen")
         self.line(f"{vector_type(node.dtype)} {name};")
@@ -424,8 +432,10 @@ class VectorPrinter(ExpressionPrinter):
         assert self.lanes is not None
         dtype = self.buffers[buffer].dtype
         short = SHORT[dtype.name]
-        if short in ("f16", "bf16") and isinstance(value, Cast) and (
-            value.value.dtype.name == "float32"
+        if (
+            short in ("f16", "bf16")
+            and isinstance(value, Cast)
+            and (value.value.dtype.name == "float32")
         ):
             value = value.value  # the store itself rounds
         text = self.vector(value)
@@ -434,12 +444,16 @@ class VectorPrinter(ExpressionPrinter):
         moves = self._moves(indices, buffer)
         mask = self.mask
         if moves is None or moves[0] is arith.integer(0):
-            offset = self._offsets(buffer, indices) if moves is None else (
-                f"ops_splat_i64({self.operand(moves[1], LOOSE)})"
+            offset = (
+                self._offsets(buffer, indices)
+                if moves is None
+                else (f"ops_splat_i64({self.operand(moves[1], LOOSE)})")
             )
             mask = mask or f"ops_first_i32({self._live()})"
             pointer = self.pointer(buffer)
-            self.line(f"ops_scatter_where_{short}({pointer}, {offset}, {text}, {mask});")
+            self.line(
+                f"ops_scatter_where_{short}({pointer}, {offset}, {text}, {mask});"
+            )
             return
         step, base = moves
         place = self.place(buffer, step, base)
@@ -471,6 +485,12 @@ def bare(text: str) -> str:
 
 
 __all__ = [
-    "INT64", "MASK", "Lanes", "VectorPrinter", "constant", "mask_width", "stored_type",
+    "INT64",
+    "MASK",
+    "Lanes",
+    "VectorPrinter",
+    "constant",
+    "mask_width",
+    "stored_type",
     "vector_type",
 ]

@@ -711,7 +711,7 @@ class _Binder:
             sizes.update({f"{name}{k}": n for k, n in enumerate(extents)})
         static, scalars = split_attributes(self.operator, self.values)
         # Which axes `fit` broadcasts decides the program: an index of 0 there.
-        for name in fitted_packs(self.operator):
+        for name in sorted(fitted_packs(self.operator) & set(filter(None, self.packs))):
             static[f"fit {name}"] = tuple(n == 1 for n in self.packs[name])
         # An attribute that is also a size is launched as a size.
         scalars = {k: v for k, v in scalars.items() if k not in sizes}

@@ -205,6 +205,7 @@ def _erf_series(x: Array) -> Array:
 
 def _erfc_fraction(x: Array) -> Array:
     # Continued fraction for x >= 2, evaluated from the far end; 120 levels suffice.
+    x = np.minimum(x, 120)  # beyond, zero in every type
     tail = x
     for n in range(120, 0, -1):
         tail = x + (x.dtype.type(n) / 2) / tail
@@ -215,32 +216,38 @@ def _erfc_fraction(x: Array) -> Array:
     return np.asarray(exponential / (root * tail))
 
 
-def _erf(x: Array) -> Array:
-    size = np.abs(x)
-    near = _erf_series(np.where(size < 2, size, 0))
-    far = 1 - _erfc_fraction(np.clip(size, 2, 30))
-    value = np.copysign(np.where(size < 2, near, far), x)
-    return np.where(np.isnan(x), x, value)
-
-
-def _erfc(x: Array) -> Array:
-    size = np.abs(x)
-    # Between 1/2 and 2 the difference 1 - erf loses up to 8 bits of float64; the
-    # fraction converges there too, only slowly.
-    near = 1 - _erf_series(np.where(size < 1, x, 0))
-    middle = _erfc_middle(np.clip(size, 1, 2))
-    far = _erfc_fraction(np.clip(size, 2, 120))
-    positive = np.where(size < 2, middle, far)
-    folded = np.where(x < 0, 2 - positive, positive)
-    return np.where(np.isnan(x), x, np.where(size < 1, near, folded))
-
-
 def _erfc_middle(x: Array) -> Array:
     tail = x
     for n in range(600, 0, -1):
         tail = x + (x.dtype.type(n) / 2) / tail
     root = np.sqrt(np.arccos(x.dtype.type(-1)))
     return np.asarray(np.exp(-x * x) / (root * tail))
+
+
+def _by_size(
+    x: Array, rows: tuple[tuple[float, Callable[[Array], Array]], ...]
+) -> Array:
+    """Applies to each |x| the function of the first row whose limit it is below."""
+    size = np.abs(x).reshape(-1)
+    value = np.full_like(size, np.nan)
+    left = ~np.isnan(size)
+    for limit, function in rows:
+        here = left & (size <= limit)
+        value[here] = function(size[here])
+        left &= ~here
+    return value.reshape(x.shape)
+
+
+def _erf(x: Array) -> Array:
+    rows = ((2.0, _erf_series), (np.inf, lambda s: 1 - _erfc_fraction(s)))
+    return np.copysign(_by_size(x, rows), x)
+
+
+def _erfc(x: Array) -> Array:
+    # 1 - erf(x) loses few bits up to 1; above, the fraction converges, if slowly.
+    far = ((2.0, _erfc_middle), (np.inf, _erfc_fraction))
+    positive = _by_size(x, ((1.0, lambda s: 1 - _erf_series(s)), *far))
+    return np.where(x < 0, 2 - positive, positive)
 
 
 def _sigmoid(x: Array) -> Array:

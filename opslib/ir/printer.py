@@ -154,16 +154,21 @@ def _define(d: Define) -> list[str]:
     indices = ", ".join(map(expression, d.indices))
     sign = "=" if d.combine is None else f"{monoid(d.combine)}="
     tail = f" recurrent {d.recurrent}" if d.recurrent else ""
-    return [f"    for {axes or '()'}{tail}:", *lines,
-            f"        {d.name}[{indices}] {sign} {text}"]
+    return [
+        f"    for {axes or '()'}{tail}:",
+        *lines,
+        f"        {d.name}[{indices}] {sign} {text}",
+    ]
 
 
 def _check(c: Check) -> str:
     axes = ", ".join(map(expression, c.axes))
     value = "" if c.value is None else f" value {expression(c.value)}"
     extent = "" if c.extent is None else f" extent {expression(c.extent)}"
-    return (f"    check {c.policy} for {axes or '()'}: {expression(c.condition)}"
-            f" {c.operand!r}{value}{extent} : {c.message!r}")
+    return (
+        f"    check {c.policy} for {axes or '()'}: {expression(c.condition)}"
+        f" {c.operand!r}{value}{extent} : {c.message!r}"
+    )
 
 
 def program_text(program: Program) -> str:

@@ -1,4 +1,4 @@
-"""Well-formedness, checked after every pass: a failure is a bug of opslib, with a place.
+"""Well-formedness, checked after every pass: a failure is a bug of opslib.
 
 For `Program`: operands have the types their primitive wants, indices are bound, reads
 have the tensor's rank and type and come after its definition. For `Kernel`: every
@@ -8,7 +8,7 @@ they say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from opslib.errors import VerifyError
@@ -162,7 +162,7 @@ def _check_value(
     root: Expr,
     bound: frozenset[str],
     program: Program,
-    names: dict[str, object],
+    names: Mapping[str, object],
     sizes: set[str],
     scalars: set[Scalar],
     defined: set[str],
@@ -194,7 +194,7 @@ def check_kernel(kernel: loops.Kernel) -> None:
     if len(buffers) != len(kernel.inputs) + len(kernel.outputs):
         _fail("two buffers of one name", kernel.name)
     ints = set(kernel.integers)
-    known = {n: INT64 for n in ints} | {s.name: s.type for s in kernel.scalars}
+    known = dict.fromkeys(ints, INT64) | {s.name: s.type for s in kernel.scalars}
     for b in buffers.values():
         for e in (*b.shape, *b.strides):
             _check_loops(e, {}, known, buffers, kernel.name)
@@ -257,9 +257,7 @@ def _check_body(
                     _fail(f"a loop of kind {kind}", place)
                 for e in filter(None, (axis, step, grain)):
                     check(e)
-                _check_body(
-                    inner, {**scope, axis.name: INT64}, known, buffers, kernel
-                )
+                _check_body(inner, {**scope, axis.name: INT64}, known, buffers, kernel)
             case loops.If(condition, then, other):
                 check(condition)
                 _check_body(then, scope, known, buffers, kernel)

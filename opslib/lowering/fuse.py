@@ -64,8 +64,10 @@ def _fused(producer: Statement, consumer: Reduce) -> Reduce | None:
     place = tuple(substitute(i, mapping) for i in store.indices)
     reads = {
         n
-        for root in (*consumer.args, *(s.value for s in consumer.body  # type: ignore[union-attr]
-                                       if isinstance(s, Let)))
+        for root in (
+            *consumer.args,
+            *(s.value for s in consumer.body if isinstance(s, Let)),
+        )
         for n in walk(root)
         if isinstance(n, Read) and n.tensor == store.buffer
     }

@@ -33,8 +33,11 @@ from opslib.ir.printer import rename
 
 # Operations that cost about as much as the load of a local.
 CHEAP = frozenset(
-    "add sub mul neg abs max min and or not xor lt le gt ge eq ne "
-    "bitand bitor bitxor bitnot".split()
+    (
+        *("add", "sub", "mul", "neg", "abs", "max", "min", "and", "or", "not", "xor"),
+        *("lt", "le", "gt", "ge", "eq", "ne"),
+        *("bitand", "bitor", "bitxor", "bitnot"),
+    )
 )
 _CHEAP_LIMIT = 4
 
@@ -128,7 +131,9 @@ def _uses(define: Define, name: str) -> list[bool]:
     """One entry for each read of the local: whether each element is read just once."""
     found: list[bool] = []
 
-    def visit(node: Expr, around: frozenset[str], seen: set[tuple[Expr, object]]) -> None:
+    def visit(
+        node: Expr, around: frozenset[str], seen: set[tuple[Expr, object]]
+    ) -> None:
         if (node, around) in seen:
             return
         seen.add((node, around))

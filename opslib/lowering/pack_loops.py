@@ -2,9 +2,10 @@
 
 A plain strided read becomes one call of a packing function. Anything computed (a
 guarded window, a scaled or masked operand, axes that do not merge) becomes loops: the
-deep axis outside, then pieces in which the lane axis is linear, then panels, then a
-vector loop over lanes, which stores contiguously. Guards of the form ``0 <= i + c < n``
-are turned into ranges, so the inner loop of a convolution copies without a test.
+deep axis outside, then pieces in which the lane axis is linear. A piece is one vector
+loop into a line of all lanes, in L1; the line is then cut into panels. (Straight into
+the panels, pieces of 32 lanes or less cost three times as much.) Guards of the form
+``0 <= i + c < n`` become ranges, so a convolution's inner loop copies without a test.
 """
 
 from __future__ import annotations
@@ -27,20 +28,22 @@ from opslib.ir.expr import (
     substitute,
     walk,
 )
-from opslib.ir.loops import Buffer, For, If, Let, Place, Statement, Store
-from opslib.lowering.hoisting import Fresh, clipped, hoisted, split, wrapped
+from opslib.ir.loops import Alloc, Buffer, For, If, Let, Place, Statement, Store
+from opslib.lowering.hoisting import (
+    Fresh,
+    Split,
+    clipped,
+    hoisted,
+    split,
+    wrapped,
+)
 from opslib.lowering.simplify import simplified
 from opslib.lowering.skeletons.arith import (
     add,
     affine,
     ceildiv,
-    floordiv,
     integer,
-    least,
-    less,
-    most,
     mul,
-    sub,
 )
 
 
@@ -85,6 +88,7 @@ class Target:
             0, a row tile whose rows are lanes.
         unit: lanes of a panel.
         depth: how deep the panels are, as packed.
+        lanes: how many lanes there may be, free of loop variables.
         dtype: of the elements.
     """
 
@@ -92,6 +96,7 @@ class Target:
     unit: int
     depth: Expr
     dtype: DType
+    lanes: Expr = ONE
 
 
 def copied(
@@ -135,12 +140,17 @@ def _copied(
         return _rows(value, lane, deep, target, fresh)
     lets, moved = hoisted(value, lane.name, fresh)
     part = split([moved], lane.name, lane.stop, fresh)
-    inner = part.rewrite(moved)
-    more, inner = hoisted(inner, lane.name, fresh)
-    body: list[Statement] = list(more)
-    body += _ranges(inner, lane.name, part.low, part.high, deep, target, fresh)
-    whole = [*lets, *wrapped(part, body), *_padding(lane, deep, target, fresh)]
-    return [For(deep, "serial", tuple(whole))]
+    more, inner = hoisted(part.rewrite(moved), lane.name, fresh)
+    unit = integer(target.unit)
+    full = mul(ceildiv(target.lanes, unit), unit)
+    line = Buffer(fresh("line"), target.dtype, (full,), (ONE,), "workspace")
+    body: list[Statement] = [
+        *lets,
+        *wrapped(part, [*more, *_ranges(inner, lane.name, part, line, fresh)]),
+        *_padding(lane, line, unit, fresh),
+        *_panels(lane, deep, line, target, fresh),
+    ]
+    return [Alloc(line), For(deep, "serial", tuple(body))]
 
 
 def _rows(
@@ -160,47 +170,44 @@ def _as(value: Expr, dtype: DType) -> Expr:
 
 
 def _ranges(
-    value: Expr, lane: str, low: Expr, high: Expr, deep: Axis, target: Target, fresh: Fresh
+    value: Expr, lane: str, part: Split, line: Buffer, fresh: Fresh
 ) -> list[Statement]:
-    cut = clipped(value, lane, low, high)
+    """``line[lane] = value`` on a piece, guards as ranges."""
+
+    def stored(v: Expr, low: Expr, high: Expr) -> Statement:
+        store = Store(line.name, (Index(lane),), _as(v, line.dtype))
+        return For(Axis(lane, low, high), "vector", (store,))
+
+    cut = clipped(value, lane, part.low, part.high)
     if cut is None:
-        return _stores(value, lane, low, high, deep, target, fresh)
+        return [stored(value, part.low, part.high)]
     first, last = fresh("first"), fresh("last")
     begin, end = Var(first, INT64), Var(last, INT64)
-    statements: list[Statement] = [Let(first, cut.low), Let(last, cut.high)]
-    before = _stores(cut.fill, lane, low, begin, deep, target, fresh)
-    inside = _stores(cut.value, lane, begin, end, deep, target, fresh)
-    after = _stores(cut.fill, lane, end, high, deep, target, fresh)
     return [
-        *statements,
-        If(less(low, begin), tuple(before)),
-        If(less(begin, end), tuple(inside)),
-        If(less(end, high), tuple(after)),
+        Let(first, cut.low),
+        Let(last, cut.high),
+        stored(cut.fill, part.low, begin),
+        stored(cut.value, begin, end),
+        stored(cut.fill, end, part.high),
     ]
 
 
-def _stores(
-    value: Expr, lane: str, low: Expr, high: Expr, deep: Axis, target: Target, fresh: Fresh
+def _padding(lane: Axis, line: Buffer, unit: Expr, fresh: Fresh) -> list[Statement]:
+    """Zeros in the lanes that fill up the last panel."""
+    zero = Const(0.0 if line.dtype.is_float else 0, line.dtype)
+    full = mul(ceildiv(lane.stop, unit), unit)
+    t = Index(fresh("t"))
+    store = Store(line.name, (t,), zero)
+    return [For(Axis(t.name, lane.stop, full), "vector", (store,))]
+
+
+def _panels(
+    lane: Axis, deep: Axis, line: Buffer, target: Target, fresh: Fresh
 ) -> list[Statement]:
-    """``panels[lane] = value`` for low <= lane < high."""
+    """The line cut into its panels."""
     unit = integer(target.unit)
     panel, t = Index(fresh("panel")), Index(fresh("t"))
-    base = mul(panel, unit)
-    body = _as(substitute(value, {Index(lane): add(base, t)}), target.dtype)
-    store = Store(target.buffer, (add(mul(panel, target.depth), deep.index), t), body)
-    loop = For(
-        Axis(t.name, most(sub(low, base), ZERO), least(sub(high, base), unit)),
-        "vector",
-        (store,),
-    )
-    panels = Axis(panel.name, floordiv(low, unit), ceildiv(high, unit))
-    return [For(panels, "serial", (loop,))]
-
-
-def _padding(lane: Axis, deep: Axis, target: Target, fresh: Fresh) -> list[Statement]:
-    """Zeros in the lanes that fill up the last panel."""
-    unit = integer(target.unit)
-    zero = Const(0.0 if target.dtype.is_float else 0, target.dtype)
-    full = mul(ceildiv(lane.stop, unit), unit)
-    stores = _stores(zero, lane.name, lane.stop, full, deep, target, fresh)
-    return [If(less(lane.stop, full), tuple(stores))]
+    value = Read(line.name, (add(mul(panel, unit), t),), line.dtype)
+    store = Store(target.buffer, (add(mul(panel, target.depth), deep.index), t), value)
+    loop = For(Axis(t.name, ZERO, unit), "vector", (store,))
+    return [For(Axis(panel.name, ZERO, ceildiv(lane.stop, unit)), "serial", (loop,))]

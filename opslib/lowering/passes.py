@@ -16,8 +16,8 @@ from opslib.ir.expr import Program
 from opslib.lowering.fuse import fuse_producers
 from opslib.lowering.inline import inline
 from opslib.lowering.simplify import simplify
-from opslib.lowering.widen import widen
 from opslib.lowering.skeletons.choose import lower_by_skeleton
+from opslib.lowering.widen import widen
 
 PASSES: tuple[tuple[str, Callable[[Program], Program]], ...] = (
     ("widen", widen),

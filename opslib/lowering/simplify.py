@@ -116,9 +116,11 @@ def _wrap(value: bool | int | float, dtype: DType) -> bool | int | float:
     if not dtype.is_integer:
         return value
     low = int(value) & ((1 << dtype.bits) - 1)
-    return low - (1 << dtype.bits) if dtype.kind == "int" and low >> (
-        dtype.bits - 1
-    ) else low
+    return (
+        low - (1 << dtype.bits)
+        if dtype.kind == "int" and low >> (dtype.bits - 1)
+        else low
+    )
 
 
 def _cast(value: Expr, dtype: DType) -> Expr | None:
@@ -225,7 +227,9 @@ def _binary(op: str, a: Expr, b: Expr, dtype: DType) -> Expr | None:
                         return y
                     for u, v in (y.args, y.args[::-1]):
                         if isinstance(x, Const) and isinstance(u, Const):
-                            return Prim("max", (u if u.value >= x.value else x, v), dtype)
+                            return Prim(
+                                "max", (u if u.value >= x.value else x, v), dtype
+                            )
     return None
 
 

@@ -251,7 +251,8 @@ class Lowering:
                         matrix.step, lane.stop, deep.stop,
                     )
                 ]  # fmt: skip
-        target_ = Target(buffer.name, unit, deep.stop, buffer.dtype)
+        lanes = simplified(substitute(buffer.shape[0], self.largest))
+        target_ = Target(buffer.name, unit, deep.stop, buffer.dtype, lanes)
         return copied(value, lane, deep, target_, self.fresh)
 
     def mma(self, s: Mma) -> list[Statement]:

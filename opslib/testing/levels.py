@@ -248,7 +248,7 @@ def is_vacuous(judgement: Judgement) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Signed errors of one case, in units in the last place of the output."""
+    """Signed differences of one case, in units in the last place of the output."""
 
     count: int
     total: float
@@ -256,15 +256,17 @@ class Drift:
 
 
 def drift(got: Array, judgement: Judgement, dtype: DType) -> Drift:
-    """The signed errors where the value is a normal number and not exact by luck."""
+    """Signed differences from the correctly rounded value, where that is normal.
+
+    The value itself would not do: x - e^x is always just below x, so that even the
+    correctly rounded log_sigmoid is off to one side.
+    """
     want = judgement.value
-    shown = got.astype(np.float32) if got.dtype == ml_dtypes.bfloat16 else got
     with np.errstate(all="ignore"):
-        error = (shown.astype(want.dtype) - want) / _spacing(want, dtype)
+        best = want.astype(dtype.numpy).astype(want.dtype)
+        error = (got.astype(want.dtype) - best) / _spacing(want, dtype)
         tiny = float(ml_dtypes.finfo(dtype.numpy).tiny)
         used = np.isfinite(error) & (np.abs(want) > 2 * tiny)
-        # A value that the type holds exactly carries no rounding.
-        used &= want.astype(dtype.numpy).astype(want.dtype) != want
     chosen = np.asarray(error[used], np.float64)
     return Drift(chosen.size, float(chosen.sum()), float((chosen**2).sum()))
 

@@ -101,6 +101,25 @@ def test_jax_multiplies_in_full_precision(programs: ModuleType) -> None:
     assert "precision=lax.Precision.HIGHEST" in text
 
 
+@pytest.mark.parametrize(
+    ("operator", "function"),
+    [("conv2d", "convolution("), ("max_pool2d", "reduce_windows(")],
+)
+def test_jax_has_windows_as_operators(
+    operator: str, function: str, programs: ModuleType
+) -> None:
+    text = render(_case(programs, operator).program, JAX).text
+    assert function in text
+    assert "einsum" not in text
+
+
+def test_a_guard_that_is_not_the_bounds_is_no_convolution(programs: ModuleType) -> None:
+    spec = """op partial(x: float32[c, n], w: float32[o, c, k]) -> y: float32[o, n]
+    y[a, i] = sum[q, u](w[a, q, u] * (x[q, i + u] if i + u < n - 1 else 0.0))"""
+    case = programs.case(spec, {"x": ones(2, 5), "w": ones(3, 2, 2)})
+    assert "convolution" not in render(case.program, JAX).text
+
+
 @pytest.mark.parametrize("dialect", [NUMPY, JAX], ids=lambda d: d.name)
 def test_every_primitive_is_covered(dialect: array_dialect.Dialect) -> None:
     assert array_dialect.covered(dialect) == set(PRIMITIVES)

@@ -1,4 +1,4 @@
-"""Integer expressions of sizes, as skeletons write them: short names, folded at once."""
+"""Integer expressions of sizes, as skeletons write them: folded at once."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def _prim(op: str, a: Expr, b: Expr) -> Expr:
 
 
 def add(a: Expr, b: Expr) -> Expr:
-    """a + b."""
+    """A + b."""
     return _prim("add", a, b)
 
 
 def sub(a: Expr, b: Expr) -> Expr:
-    """a - b."""
+    """A - b."""
     return _prim("sub", a, b)
 
 
 def mul(a: Expr, b: Expr) -> Expr:
-    """a * b."""
+    """A * b."""
     return _prim("mul", a, b)
 
 
@@ -39,7 +39,7 @@ def floordiv(a: Expr, b: Expr) -> Expr:
 
 
 def mod(a: Expr, b: Expr) -> Expr:
-    """a - b * floor(a / b)."""
+    """A - b * floor(a / b)."""
     return _prim("mod", a, b)
 
 
@@ -59,7 +59,7 @@ def ceildiv(a: Expr, b: Expr) -> Expr:
 
 
 def less(a: Expr, b: Expr) -> Expr:
-    """a < b."""
+    """A < b."""
     return simplified(Prim("lt", (a, b), BOOL))
 
 
@@ -72,7 +72,7 @@ def product(values: Iterable[Expr]) -> Expr:
 
 
 def extent(axis: Axis) -> Expr:
-    """stop - start."""
+    """Stop - start."""
     return sub(axis.stop, axis.start)
 
 
@@ -85,8 +85,10 @@ def upper_extent(axis: Axis) -> Expr | None:
 
 def varies(node: Expr) -> bool:
     """Whether the value depends on an index variable or an array's elements."""
-    return any(isinstance(n, Index | Read) or n.children and not isinstance(n, Prim)
-               for n in walk(node))
+    return any(
+        isinstance(n, Index | Read) or (n.children and not isinstance(n, Prim))
+        for n in walk(node)
+    )
 
 
 def contiguous(shape: tuple[Expr, ...]) -> tuple[Expr, ...]:

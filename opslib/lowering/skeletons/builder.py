@@ -86,8 +86,12 @@ class Builder:
             *(t.name for t in (*program.inputs, *program.outputs, *program.locals)),
             *program.sizes,
             *(s.name for s in program.scalars),
-            *(s.name for b in self.buffers.values() for s in b.strides
-              if isinstance(s, Scalar)),
+            *(
+                s.name
+                for b in self.buffers.values()
+                for s in b.strides
+                if isinstance(s, Scalar)
+            ),
         }
 
     def fresh(self, base: str) -> str:
@@ -116,8 +120,9 @@ class Builder:
         """Memory for a local without its first `dropped` axes."""
         found = self.program.tensor(tensor)
         shape = found.shape[dropped:]
-        buffer = self.allocate(f"{tensor}_row" if dropped else f"{tensor}_all",
-                               found.dtype, shape, shared)
+        buffer = self.allocate(
+            f"{tensor}_row" if dropped else f"{tensor}_all", found.dtype, shape, shared
+        )
         self.memory[tensor] = (buffer.name, dropped)
         self.scalar_locals.pop(tensor, None)
         return buffer
@@ -158,11 +163,13 @@ class Builder:
             for depth, axis in reversed(list(enumerate(check.axes))):
                 named = rename(axis, names)
                 assert isinstance(named, Axis)
-                named = Axis(*(
-                    (named.name, body.lower(named.start), body.lower(named.stop))
-                    if not depth
-                    else (named.name, named.start, named.stop)
-                ))
+                named = Axis(
+                    *(
+                        (named.name, body.lower(named.start), body.lower(named.stop))
+                        if not depth
+                        else (named.name, named.start, named.stop)
+                    )
+                )
                 kind = "serial" if depth else "parallel"
                 grain = None if depth else grain_of(check.axes[1:])
                 inner = (For(named, kind, inner, None, grain),)
@@ -209,7 +216,9 @@ def finished(monoid: Monoid, output: int, states: tuple[Expr, ...]) -> Expr:
     return substitute(monoid.finish[output], mapping)
 
 
-def combined(monoid: Monoid, a: tuple[Expr, ...], b: tuple[Expr, ...]) -> tuple[Expr, ...]:
+def combined(
+    monoid: Monoid, a: tuple[Expr, ...], b: tuple[Expr, ...]
+) -> tuple[Expr, ...]:
     """State a followed by state b."""
     mapping: dict[Expr, Expr] = {}
     for k, t in enumerate(monoid.state):
@@ -220,9 +229,7 @@ def combined(monoid: Monoid, a: tuple[Expr, ...], b: tuple[Expr, ...]) -> tuple[
 
 def lifted(monoid: Monoid, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
     """The state of one element."""
-    mapping: dict[Expr, Expr] = {
-        Var(f"x{k}", a.dtype): a for k, a in enumerate(args)
-    }
+    mapping: dict[Expr, Expr] = {Var(f"x{k}", a.dtype): a for k, a in enumerate(args)}
     return tuple(substitute(e, mapping) for e in monoid.lift)
 
 
@@ -286,14 +293,10 @@ class Body:
         if key in done:
             return done[key]
         new: Expr
-        if isinstance(node, Scan | Order) and self._may_hoist(
-            node.axis, guarded, ranged, free_indices(row_of(node)) <= self.bound, node
-        ):
+        if isinstance(node, Scan | Order) and self._may_hoist(node, guarded, ranged):
             at = self._hoist(node.at, guarded, ranged, done)
             new = self._element(node, at)
-        elif not isinstance(node, Axis) and self._may_hoist(
-            node, guarded, ranged, free_indices(node) <= self.bound, node
-        ):
+        elif not isinstance(node, Axis) and self._may_hoist(node, guarded, ranged):
             new = self.let(_base(node), self.lower(node))
             self.known[node] = new
         elif isinstance(node, Select):
@@ -311,12 +314,9 @@ class Body:
         done[key] = new
         return new
 
-    def _may_hoist(
-        self, node: Expr, guarded: bool, ranged: bool, closed: bool, whole: Expr
-    ) -> bool:
-        """Whether computing `node` here, earlier and unasked, reads only what exists."""
-        del node
-        if not closed:
+    def _may_hoist(self, whole: Expr, guarded: bool, ranged: bool) -> bool:
+        """Whether computing it here, early and unasked, reads only what exists."""
+        if not free_indices(row_of(whole)) <= self.bound:
             return False
         for n in walk(whole):
             if isinstance(n, Read):
@@ -352,7 +352,9 @@ class Body:
                     done[node] = self._fold(node)
                 case Scan() | Order():
                     done[node] = self._element(node, self._lower(node.at, done))
-                case Select(_, yes, no) if needs_statements(yes) or needs_statements(no):
+                case Select(_, yes, no) if needs_statements(yes) or needs_statements(
+                    no
+                ):
                     done[node] = self._branch(node)
                 case _:
                     missing = [c for c in node.children if c not in done]
@@ -397,9 +399,7 @@ class Body:
             for k, state in enumerate(found):
                 self.known[(key, k)] = state
             self.known[key] = found[0]
-        states_all = tuple(
-            self.known[(key, k)] for k in range(len(node.monoid.state))
-        )
+        states_all = tuple(self.known[(key, k)] for k in range(len(node.monoid.state)))
         return finished(node.monoid, node.output, states_all)
 
     def _states(self, node: Fold) -> tuple[Expr, ...]:
@@ -424,11 +424,11 @@ class Body:
         self, monoid: Monoid, axes: tuple[Axis, ...], args: tuple[Expr, ...]
     ) -> tuple[Expr, ...]:
         """A Reduce here, of arguments that may contain folds; gives its states."""
-        if not self.vector and monoid.name in ("argmax", "argmin") and len(axes) == 1:
-            if len(args) == 2 and args[1] is axes[0].index:
-                from opslib.lowering.skeletons import order
+        is_place = len(axes) == 1 and len(args) == 2 and args[1] is axes[0].index
+        if is_place and not self.vector and monoid.name in ("argmax", "argmin"):
+            from opslib.lowering.skeletons import order
 
-                return order.best(self, monoid, axes[0], args[0])
+            return order.best(self, monoid, axes[0], args[0])
         inner = self.within(a.name for a in axes)
         lowered = tuple(inner.lower(a) for a in args)
         results = tuple(self.builder.fresh(monoid.name) for _ in monoid.state)
@@ -474,14 +474,17 @@ class Body:
             "piece",
             arith.most(
                 arith.ceildiv(n, integer(PIECES)),
-                integer(PIECE) if inner_work is ONE
+                integer(PIECE)
+                if inner_work is ONE
                 else arith.ceildiv(integer(PIECE), arith.most(inner_work, ONE)),
             ),
         )
         count = self.let("pieces", arith.ceildiv(n, size))
         parts = []
         for dtype in monoid.state:
-            part = builder.allocate(f"{monoid.name}_parts", dtype, (integer(PIECES),), True)
+            part = builder.allocate(
+                f"{monoid.name}_parts", dtype, (integer(PIECES),), True
+            )
             self.statements.append(Alloc(part))
             parts.append(part)
         at = builder.fresh("part")
@@ -501,7 +504,9 @@ class Body:
             for p, t in zip(parts, monoid.state, strict=True)
         )
         self.statements.append(
-            Reduce((Axis(again, ZERO, count),), "serial", joined(monoid), reads, results)
+            Reduce(
+                (Axis(again, ZERO, count),), "serial", joined(monoid), reads, results
+            )
         )
         return tuple(map(Var, results, monoid.state))
 
@@ -535,5 +540,8 @@ def reads_of(root: Expr, tensors: frozenset[str]) -> set[Read]:
 
 def defines_reading(define: Define) -> set[Read]:
     """All reads of a definition."""
-    return {n for n in walk(*define.axes, *define.indices, define.value)
-            if isinstance(n, Read)}
+    return {
+        n
+        for n in walk(*define.axes, *define.indices, define.value)
+        if isinstance(n, Read)
+    }

@@ -85,8 +85,7 @@ def _may_run_early(value: Expr) -> bool:
 
 def emit(body: Body, axis: Axis, value: Expr, width: Expr, finish: Finish) -> None:
     """Accumulates the columns of `axis`, at most `width`, then finishes the points."""
-    builder = body.builder
-    known: dict[Expr, Expr] = {}
+    known: dict[object, Expr] = {}
     seen: dict[object, tuple[Expr, ...]] = {}
     for fold in walk(value):
         if not isinstance(fold, Fold):

@@ -58,7 +58,8 @@ def groups(builder: Builder, program: Program) -> list[Group]:
                 continue
         found.append(alone)
     return [
-        g if any(needs_statements(d.value) for d in g.defines) or g.is_special
+        g
+        if any(needs_statements(d.value) for d in g.defines) or g.is_special
         else Group(g.defines, 0)
         for g in found
     ]
@@ -88,8 +89,12 @@ def lanes_over_columns(builder: Builder, value: Expr, last: Axis) -> bool:
         return True
     if any(not isinstance(n, Fold) for n in inside):
         return False
-    if any(last.name in free_indices(a) for n in inside for a in n.children
-           if isinstance(a, Axis)):
+    if any(
+        last.name in free_indices(a)
+        for n in inside
+        for a in n.children
+        if isinstance(a, Axis)
+    ):
         # Windows: lanes would each have a range of their own.
         return False
     over_columns = over_fold = 0

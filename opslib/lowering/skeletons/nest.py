@@ -73,12 +73,18 @@ def _read_elsewhere(program: Program, parts: list[Group]) -> frozenset[str]:
     kept: set[str] = set()
     for k, group in enumerate(parts):
         for d in group.defines:
-            if d.name in names and (group.is_special or home.setdefault(d.name, k) != k):
+            if d.name in names and (
+                group.is_special or home.setdefault(d.name, k) != k
+            ):
                 kept.add(d.name)
     for k, group in enumerate(parts):
         for d in group.defines:
             for n in walk(d.value, *d.axes, *d.indices):
-                if isinstance(n, Read) and n.tensor in names and home.get(n.tensor) != k:
+                if (
+                    isinstance(n, Read)
+                    and n.tensor in names
+                    and home.get(n.tensor) != k
+                ):
                     kept.add(n.tensor)
     for c in program.checks:
         for n in walk(c.condition):
@@ -92,7 +98,7 @@ def special(builder: Builder, body: Body, define: Define) -> None:
     names = {a.name: builder.fresh(a.name) for a in define.axes}
     if _runs_backwards(define):
         define = _reversed(define)
-    axes = [rename(a, names) for a in define.axes]
+    axes = [_renamed(a, names) for a in define.axes]
     value = rename(define.value, names)
     indices = tuple(rename(i, names) for i in define.indices)
     free = _independent(define, names)
@@ -155,12 +161,19 @@ def special(builder: Builder, body: Body, define: Define) -> None:
         )
 
 
+def _renamed(axis: Axis, names: dict[str, str]) -> Axis:
+    found = rename(axis, names)
+    assert isinstance(found, Axis)
+    return found
+
+
 def _runs_backwards(define: Define) -> bool:
     """Whether the recurrence reads later elements, and so is walked from the end."""
     if define.recurrent is None:
         return False
     own = [
-        k for k, i in enumerate(define.indices)
+        k
+        for k, i in enumerate(define.indices)
         if isinstance(i, Index) and i.name == define.recurrent
     ]
     for n in walk(define.value):
@@ -201,7 +214,7 @@ def _store(
 
 
 def _independent(define: Define, names: dict[str, str]) -> set[str]:
-    """Axes whose different values touch different elements, so that any order will do."""
+    """Axes whose different values touch different elements: any order will do."""
     free: set[str] = set()
     for axis in define.axes:
         if axis.name == define.recurrent:
@@ -211,7 +224,8 @@ def _independent(define: Define, names: dict[str, str]) -> set[str]:
             continue
         # Its own earlier elements must be read at the very same place along this axis.
         mine = [
-            n for n in walk(define.value, *define.axes, *define.indices)
+            n
+            for n in walk(define.value, *define.axes, *define.indices)
             if isinstance(n, Read) and n.tensor == define.name
         ]
         if all(n.indices[own[0]] is axis.index for n in mine):

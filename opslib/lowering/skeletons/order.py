@@ -11,6 +11,7 @@ from opslib.ir.expr import (
     ONE,
     ZERO,
     Axis,
+    Cast,
     Const,
     Expr,
     Order,
@@ -37,9 +38,19 @@ from opslib.lowering.skeletons.scan import opened
 
 # The C names of element types, as in native/opslib_simd.h.
 _SHORT = {
-    "bool": "u8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64",
-    "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64",
+    "bool": "u8",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "float32": "f32",
+    "float64": "f64",
 }
 
 
@@ -89,17 +100,16 @@ def row(body: Body, node: Order) -> Expr:
     return body.known[(pair, 1)] if node.output else found
 
 
-def best(
-    body: Body, monoid: Monoid, axis: Axis, value: Expr
-) -> tuple[Expr, ...]:
-    """argmax or argmin of a row: its value, and its position (-1 of an empty row)."""
+def best(body: Body, monoid: Monoid, axis: Axis, value: Expr) -> tuple[Expr, ...]:
+    """Argmax or argmin of a row: its value, and its position (-1 of an empty row)."""
     builder = body.builder
     inner = body.within((axis.name,), vector=True)
     value = inner.lower(value)
-    dtype = value.dtype
+    dtype = compute_type(value.dtype)
     buffer = builder.buffers.get(value.tensor) if isinstance(value, Read) else None
     place: Place | None = None
-    if isinstance(value, Read) and buffer is not None and not inner.statements:
+    if buffer is not None and buffer.dtype == dtype and not inner.statements:
+        assert isinstance(value, Read)
         free = [axis.name in free_indices(i) for i in value.indices]
         contiguous = buffer.strides and buffer.strides[-1] is ONE
         if contiguous and value.indices[-1] is axis.index and sum(free) == 1:
@@ -140,6 +150,8 @@ def best(
         )
     )
     reads: tuple[Expr, ...] = tuple(Read(b.name, (ZERO,), b.dtype) for b in found)
+    if dtype != monoid.state[0]:
+        reads = (Cast(reads[0], monoid.state[0]), reads[1])
     run.append(Assign(names, (reads[0], arith.add(reads[1], start))))
     for name, identity in zip(names, monoid.identity, strict=True):
         body.statements.append(Declare(name, identity))
@@ -165,8 +177,13 @@ def _limit(node: Order, axis: Axis) -> Expr:
 
 
 def sort_meaning(
-    values: Any, places: Any, scratch: Any, others: Any,
-    count: int, limit: int, descending: int,
+    values: Any,
+    places: Any,
+    scratch: Any,
+    others: Any,
+    count: int,
+    limit: int,
+    descending: int,
 ) -> None:
     """What ``ops_sort_D`` leaves: sorted values, positions; stable, nan as in NumPy."""
     del scratch, others, limit

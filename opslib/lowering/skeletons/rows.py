@@ -1,10 +1,11 @@
-"""Emits a group of definitions: loops over rows, and within a row one stage at a time."""
+"""Emits a group of definitions: loops over rows, within a row one stage at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from opslib.ir.dtypes import BOOL
 from opslib.ir.expr import (
     ONE,
     ZERO,
@@ -22,7 +23,6 @@ from opslib.ir.expr import (
     substitute,
     walk,
 )
-from opslib.ir.dtypes import BOOL
 from opslib.ir.loops import Alloc, For, If, Let, Statement, Store
 from opslib.ir.printer import rename
 from opslib.lowering.skeletons import arith, columns, tiles
@@ -38,7 +38,7 @@ from opslib.lowering.skeletons.groups import Group, lanes_over_columns
 
 # Columns of one piece of a long row: small enough for the first-level cache with a few
 # operands, long enough that the loop over pieces costs nothing.
-BLOCK = 4096
+BLOCK = 8192
 # Rows so few that workers would idle, and so long that it pays to split each of them.
 FEW_ROWS, LONG_ROW = 16, 65536
 
@@ -167,8 +167,12 @@ def _stages(
         nonlocal pending
         if pending is None:
             return
-        later = {n.tensor for e in defines[position:] for n in walk(e.value)
-                 if isinstance(n, Read)}
+        later = {
+            n.tensor
+            for e in defines[position:]
+            for n in walk(e.value)
+            if isinstance(n, Read)
+        }
         for d, _ in pending.entries:
             # Read only in this very loop, a local needs no memory.
             if d.name in locals_ and d.name not in kept:
@@ -199,11 +203,11 @@ def _stages(
             continue
         axes_now = tuple(_closed(body, axes))
         own = tuple(a.index for a in axes_now)
-        alone = needs_statements(value) or any(
-            not _is_plain_axis(a) for a in axes_now
-        )
+        alone = needs_statements(value) or any(not _is_plain_axis(a) for a in axes_now)
         if pending is not None:
-            pairs = {a.index: b.index for a, b in zip(axes_now, pending.axes, strict=False)}
+            pairs: dict[Expr, Expr] = {
+                a.index: b.index for a, b in zip(axes_now, pending.axes, strict=False)
+            }
             same = len(axes_now) == len(pending.axes) and all(
                 a.start is b.start and a.stop is b.stop
                 for a, b in zip(axes_now, pending.axes, strict=False)
@@ -216,8 +220,7 @@ def _stages(
             if alone or pending.alone or not same or not pointwise:
                 flush(position)
             else:
-                mapping: dict[Expr, Expr] = dict(pairs)
-                value = substitute(value, mapping)
+                value = substitute(value, pairs)
         if pending is None:
             pending = Cluster(axes_now, [], alone)
         pending.entries.append((d, value))
@@ -280,9 +283,7 @@ def _cluster(
     if cluster.alone and needs_statements(value):
         over_columns = lanes_over_columns(builder, value, last)
 
-    def finish(
-        at: Body, points: tuple[Expr, ...], given: Expr | None = None
-    ) -> None:
+    def finish(at: Body, points: tuple[Expr, ...], given: Expr | None = None) -> None:
         mapping: dict[Expr, Expr] = {
             a.index: p for a, p in zip(axes, points, strict=True)
         }
@@ -331,14 +332,14 @@ def _serial(
         outer.statements.append(For(axis, kind, tuple(inner.statements)))
 
 
-def _parallel(
-    body: Body, cluster: Cluster, over_columns: bool, finish: Finish
-) -> None:
+def _parallel(body: Body, cluster: Cluster, over_columns: bool, finish: Finish) -> None:
     """Loops over workers: all axes flattened, the last one in blocks."""
     builder = body.builder
     axes = cluster.axes
     value = cluster.entries[0][1] if cluster.alone else None
-    if value is None and tiles.transposed(builder, axes, [v for _, v in cluster.entries]):
+    if value is None and tiles.transposed(
+        builder, axes, [v for _, v in cluster.entries]
+    ):
         tiles.emit(body, axes, [v for _, v in cluster.entries], finish)
         return
     extents = [a.stop for a in axes]
@@ -350,8 +351,13 @@ def _parallel(
         finish(inner, points)
         grain = None if value is None else _fold_grain(value)
         body.statements.append(
-            For(Axis(flat, ZERO, product(extents)), "parallel",
-                tuple(inner.statements), None, grain)
+            For(
+                Axis(flat, ZERO, product(extents)),
+                "parallel",
+                tuple(inner.statements),
+                None,
+                grain,
+            )
         )
         return
     last = axes[-1]
@@ -360,7 +366,9 @@ def _parallel(
     flat = builder.fresh("block")
     inner = body.within((flat,), parallel=True)
     fresh = [builder.fresh(n) for n in names[:-1]]
-    points = unflatten(inner, flat, [*fresh, builder.fresh("at")], [*extents[:-1], blocks])
+    points = unflatten(
+        inner, flat, [*fresh, builder.fresh("at")], [*extents[:-1], blocks]
+    )
     begin = inner.let("begin", arith.mul(points[-1], integer(size)))
     end = inner.let("end", arith.least(arith.add(begin, integer(size)), last.stop))
     mapping: dict[Expr, Expr] = {
@@ -370,8 +378,11 @@ def _parallel(
         here = substitute(value, mapping)
         here = inner.hoist(here)
     if value is not None and columns.applies(here, (last,)):
-        def done(at: Body, own: tuple[Expr, ...], given: Expr) -> None:
-            finish(at, (*points[:-1], *own), given)
+
+        def done(at: Body, points: tuple[Expr, ...], given: Expr) -> None:
+            finish(at, (*outer, *points), given)
+
+        outer = points[:-1]
 
         columns.emit(
             inner, Axis(last.name, begin, end), here, integer(columns.BLOCK), done
@@ -388,8 +399,13 @@ def _parallel(
         ONE, arith.floordiv(integer(GRAIN), arith.most(per_block, ONE))
     )
     body.statements.append(
-        For(Axis(flat, ZERO, arith.mul(product(extents[:-1]), blocks)), "parallel",
-            tuple(inner.statements), None, grain)
+        For(
+            Axis(flat, ZERO, arith.mul(product(extents[:-1]), blocks)),
+            "parallel",
+            tuple(inner.statements),
+            None,
+            grain,
+        )
     )
 
 

@@ -65,7 +65,8 @@ def emit(
     side = integer(SIDE)
     last = axes[-1]
     counts = [
-        body.let("tiles", arith.ceildiv(a.stop, side)) if k in (across, len(axes) - 1)
+        body.let("tiles", arith.ceildiv(a.stop, side))
+        if k in (across, len(axes) - 1)
         else a.stop
         for k, a in enumerate(axes)
     ]
@@ -81,7 +82,7 @@ def emit(
     points = list(places)
     row = Index(builder.fresh(axes[across].name))
     points[across], points[-1] = row, last.index
-    known: dict[Expr, Expr] = {}
+    known: dict[object, Expr] = {}
     for read, _ in reads:
         tile = Buffer(
             builder.fresh(f"{read.tensor}_tile"),
@@ -100,7 +101,8 @@ def emit(
         inner.statements.append(
             Intrinsic(
                 "transpose",
-                f"ops_transpose_{read.type.bits}({{0}}, {SIDE}, {{1}}, {{2}}, {{3}}, {{4}})",
+                f"ops_transpose_{read.type.bits}"
+                f"({{0}}, {SIDE}, {{1}}, {{2}}, {{3}}, {{4}})",
                 (
                     Place(tile.name, (ZERO, ZERO), True),
                     Place(read.tensor, tuple(corner[i] for i in read.indices)),
@@ -131,8 +133,13 @@ def emit(
     )
     grain = integer(max(1, GRAIN // SIDE**2))
     body.statements.append(
-        For(Axis(flat, ZERO, product(counts)), "parallel",
-            tuple(inner.statements), None, grain)
+        For(
+            Axis(flat, ZERO, product(counts)),
+            "parallel",
+            tuple(inner.statements),
+            None,
+            grain,
+        )
     )
 
 
@@ -141,14 +148,14 @@ def _transposer(
 ) -> Callable[..., None]:
     """What the intrinsic means, on a view that begins at the tile's corner."""
 
-    def meaning(
-        tile: Any, source: Any, pitch: int, rows: int, columns: int
-    ) -> None:
+    def meaning(tile: Any, source: Any, pitch: int, rows: int, columns: int) -> None:
         del pitch
         window = source[
             tuple(
-                slice(int(rows)) if i is line
-                else slice(int(columns)) if i is across
+                slice(int(rows))
+                if i is line
+                else slice(int(columns))
+                if i is across
                 else 0
                 for i in indices
             )

@@ -1,0 +1,76 @@
+"""Tests of the tests: each planted bug must be caught, and the right backend pass."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opslib.dispatch.handle import Handle
+from opslib.language.library import load_library
+from opslib.runtime import registry
+from opslib.testing.conformance import Outcome, check
+
+
+def _load(name: str) -> Any:
+    # importlib mode has no sys.path entry for tests/, so siblings come by their path.
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"opslib_tests_{name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+fakes = _load("fakes")
+OPERATORS = sorted({o for ops in fakes.SHOWS.values() for o in ops} & set(load_library()))
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    before = dict(registry._loaded)
+    yield
+    registry._loaded.clear()
+    registry._loaded.update(before)
+
+
+def outcomes(backend: str, operators: list[str]) -> list[Outcome]:
+    return [check(Handle(name), "float32", backend, "quick") for name in operators]
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_right_backend_passes(operator: str) -> None:
+    name = fakes.install(None, "fake_right")
+    (outcome,) = outcomes(name, [operator])
+    assert outcome.state == "pass", outcome.failures
+
+
+@pytest.mark.parametrize("bug", fakes.BUGS, ids=lambda b: b.name.replace(" ", "-"))
+def test_a_planted_bug_is_caught(bug: Any) -> None:
+    name = fakes.install(bug, f"fake_{bug.name.replace(' ', '_')}")
+    operators = [o for o in fakes.SHOWS[bug.name] if o in load_library()]
+    found = outcomes(name, operators)
+    missed = [o.operator for o in found if o.state != "fail"]
+    assert not missed, f"{bug.name} is not seen in {', '.join(missed)}"
+
+
+def test_the_catch_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    caught = tried = 0
+    lines = []
+    for bug in fakes.BUGS:
+        name = fakes.install(bug, f"fake_rate_{bug.name.replace(' ', '_')}")
+        operators = [o for o in fakes.SHOWS[bug.name] if o in load_library()]
+        found = outcomes(name, operators)
+        seen = sum(o.state == "fail" for o in found)
+        first = next((o.failures[0].message for o in found if o.failures), "")
+        lines.append(f"{bug.name}: {seen} of {len(found)}; e.g. {first[:100]}")
+        caught, tried = caught + seen, tried + len(found)
+    with capsys.disabled():
+        print(f"\ncatch rate: {caught} of {tried}")
+        print("\n".join(f"  {line}" for line in lines))
+    assert caught == tried
