@@ -167,7 +167,7 @@ class CpuKernel:
         )
 
     def assembly(self) -> str:
-        """The machine code of the kernel, disassembled by ``objdump``; for debugging."""
+        """The machine code, disassembled by ``objdump``; for debugging."""
         command = ["objdump", "-d", "--no-show-raw-insn", self._default().path]
         return subprocess.run(
             command, capture_output=True, text=True, check=True

@@ -73,7 +73,7 @@ TARGETS: tuple[Target, ...] = (
 
 @functools.cache
 def processor_flags() -> frozenset[str]:
-    """The instruction-set words of /proc/cpuinfo, or archspec's where that is absent."""
+    """The instruction-set words of /proc/cpuinfo, or else archspec's."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as stream:
             for line in stream:

@@ -383,7 +383,6 @@ class ExpressionPrinter:
             sign, level = INFIX[op]
             tight = level + 1
             if op in COMPARISONS or op.startswith("bit"):
-                tight = level = level if op in ("eq", "ne") else level
                 left, right = self.operand(args[0], PLUS), self.operand(args[1], PLUS)
             else:
                 left = self.operand(args[0], level)
@@ -489,7 +488,7 @@ def base_name(node: Expr) -> str:
 
 
 def _eager(roots: list[Expr]) -> set[Expr]:
-    """Nodes that may be computed at once: not only under a condition, or without reads."""
+    """Nodes that may be computed at once: not only under a condition, or no reads."""
     sure: set[Expr] = set()
     stack = list(roots)
     while stack:

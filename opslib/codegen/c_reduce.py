@@ -68,7 +68,7 @@ class ReducePrinter(VectorPrinter):
         """Whether the statements can run for several values of `index` at once."""
         raise NotImplementedError
 
-    # -- one after another ---------------------------------------------------------------
+    # -- one after another -----------------------------------------------------------
 
     def _in_order(self, s: Reduce) -> None:
         wide = self.lanes is not None and self._results_vary(s)

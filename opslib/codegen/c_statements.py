@@ -50,6 +50,9 @@ from opslib.ir.loops import (
 from opslib.lowering.inline import CHEAP
 from opslib.lowering.skeletons import arith
 
+# Scope keys of values computed before, which a store may make stale.
+_COMPUTED = ("expr", "lanes", "under")
+
 
 class StatementPrinter(ReducePrinter):
     """Prints statements into one C function; c_style.py makes functions of it."""
@@ -126,9 +129,10 @@ class StatementPrinter(ReducePrinter):
         """Drops named values that a store or an assignment may have changed."""
         for scope in self.scopes:
             for key in list(scope):
-                if isinstance(key, tuple) and key[0] in ("expr", "lanes", "under"):
-                    if any(changed(n) for n in walk(key[1])):
-                        del scope[key]
+                if not isinstance(key, tuple) or key[0] not in _COMPUTED:
+                    continue
+                if any(changed(n) for n in walk(key[1])):
+                    del scope[key]
 
     def _store(self, s: Store) -> None:
         if self.lanes is not None and (

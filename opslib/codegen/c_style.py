@@ -1,4 +1,4 @@
-"""`Loops` as C: one exported function for each kernel, one static one per parallel loop.
+"""`Loops` as C: an exported function per kernel, a static one per parallel loop.
 
 ``int32_t opslib_NAME(ops_context *ctx, void *const *buffers, const int64_t *ints,
 const double *reals)``, integers and reals in the order of `Kernel.integers`, `.reals`.

@@ -21,6 +21,11 @@ class NotStatic(Exception):
     """The expression needs something that only the kernel knows."""
 
 
+# What evaluating a well-formed expression may raise for particular values: a division
+# by zero, sqrt(-1), an entry that a pack of this rank does not have, an absent number.
+UNDEFINED = (ArithmeticError, ValueError, LookupError, TypeError)
+
+
 @dataclass(frozen=True, slots=True)
 class StaticScope:
     """What names mean while binding.

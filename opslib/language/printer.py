@@ -88,15 +88,11 @@ def _signature(operator: Operator) -> str:
 
 
 def _parameters(parameters: tuple[Parameter, ...]) -> str:
-    """The parameters with ``/`` and ``*``, where they are not what is implied."""
+    """The parameters with ``/`` and ``*``, where there is something to mark."""
     parts = [_parameter(p) for p in parameters]
     positional = sum(p.placement == "positional" for p in parameters)
     either = sum(p.placement == "either" for p in parameters)
-    tensors = [i for i, p in enumerate(parameters) if isinstance(p.type, TensorType)]
-    implied = max(tensors[-1] + 1 if tensors else 0, positional)
-    if positional + either != min(implied, len(parameters)) and (
-        positional + either < len(parameters)
-    ):
+    if positional + either < len(parameters):
         parts.insert(positional + either, "*")
     if positional:
         parts.insert(positional, "/")

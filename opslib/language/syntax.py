@@ -262,8 +262,7 @@ class Parameter(Node):
 
     `default` of an attribute may use sizes and earlier attributes.
     `placement`: ``positional`` (before ``/``), ``either``, or ``keyword`` (after a
-    bare ``*``, and every attribute unless the signature has no bare ``*`` and the
-    attribute stands before a tensor).
+    bare ``*``).
     """
 
     name: str

@@ -75,6 +75,7 @@ class Outcome:
         levels: (level, worst fraction) of every level that was looked at.
         cases: how many proved something; `vacuous` did not, `unsupported` did not run.
         reason: why nothing was tested, or why the failures are known.
+        bias: mean signed error in ulp of the output, where L4 applies.
     """
 
     operator: str
@@ -91,6 +92,7 @@ class Outcome:
     unsupported: int = 0
     failures: tuple[Failure, ...] = ()
     reason: str = ""
+    bias: float | None = None
 
 
 @dataclass(slots=True)
@@ -147,9 +149,11 @@ class Tally:
 
     def outcome(self, family: str) -> Outcome:
         """The sum, once all cases are in."""
-        bias = levels.bias(self.drifts, self.slack)
+        found = levels.bias(self.drifts, self.slack)
         worst, failures = dict(self.worst), list(self.failures)
-        if bias is not None:
+        mean = None
+        if found is not None:
+            bias, mean = found
             worst["L4"] = bias.worst
             if not bias.holds:
                 text = f"L4: {bias.got}, allowed {bias.want}"
@@ -176,6 +180,7 @@ class Tally:
             self.unsupported,
             tuple(failures),
             "" if state == "pass" and not self.unsupported else reason,
+            mean,
         )
 
 
@@ -335,6 +340,7 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
             for f in outcome.failures
         ],
         "reason": outcome.reason,
+        "bias": outcome.bias,
     }
 
 
@@ -355,4 +361,5 @@ def from_dict(row: dict[str, Any]) -> Outcome:
         row["unsupported"],
         tuple(Failure(**f) for f in row["failures"]),
         row["reason"],
+        row.get("bias"),
     )

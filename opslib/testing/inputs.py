@@ -22,7 +22,7 @@ from opslib.ir.bind import Binding, BoundInput
 from opslib.ir.expr import Axis, Expr, Index, Program, Read, walk
 from opslib.language import syntax
 from opslib.testing import indices, layouts, values
-from opslib.testing.shapes import Call, NoCase, draw_call, dtypes_of
+from opslib.testing.shapes import STYLES, Call, NoCase, draw_call, dtypes_of
 from opslib.testing.structure import contraction
 
 __all__ = ["Case", "NoCase", "case_strategy", "dtypes_of", "make_case"]
@@ -127,7 +127,7 @@ def make_case(
         if iterations(program, call.binding.sizes) > WORK and attempt < 11:
             continue
         rng = generator(operator.name, dtype, number, seed, attempt)
-        made = _elements(operator, call, program, kind, rng)
+        made = _elements(operator, call, program, kind, number, rng)
         if made is not None:
             flat, used, shown = made
             tensors = _grouped(operator, call, flat)
@@ -157,6 +157,7 @@ def _elements(
     call: Call,
     program: Program,
     kind: str,
+    number: int,
     rng: np.random.Generator,
 ) -> tuple[list[Array], str, tuple[str, ...]] | None:
     """Arrays for the program's inputs, the kind they really have, and the layouts."""
@@ -188,14 +189,18 @@ def _elements(
         if found is None:
             return None
         arrays |= found
-    shown = []
+    shown: list[str] = []
+    first = zlib.crc32(operator.name.encode())
     for t in binding.inputs:
         array = arrays[t.name]
         exact = t.name in positions or kind == "selector"
         known = layouts.KEEPING if exact else layouts.LAYOUTS
-        layout = "contiguous"
-        if rng.random() < 0.6:
-            layout = known[int(rng.integers(len(known)))]
+        # In turn, so that a few cases see every layout. Where all sizes are equal, one
+        # that keeps axes apart: contiguous ones may be merged, windows are symmetric.
+        turn = first + number + 3 * len(shown)
+        layout = known[turn % len(known)] if rng.random() < 0.85 else "contiguous"
+        if STYLES[number % len(STYLES)] == "square":
+            layout = ("stepped", "transposed", "offset")[len(shown) % 3]
         arrays[t.name] = layouts.laid_out(array, layout)
         shown.append(layout)
     return [arrays[t.name] for t in binding.inputs], kind, tuple(shown)

@@ -271,8 +271,8 @@ def drift(got: Array, judgement: Judgement, dtype: DType) -> Drift:
     return Drift(chosen.size, float(chosen.sum()), float((chosen**2).sum()))
 
 
-def bias(drifts: list[Drift], slack: float) -> Measure | None:
-    """L4 over many outputs; None below 200 of them.
+def bias(drifts: list[Drift], slack: float) -> tuple[Measure, float] | None:
+    """L4 over many outputs, and the mean in ulp; None below 200 of them.
 
     slack: by how many units the primitives are allowed to be off besides rounding.
     """
@@ -283,4 +283,5 @@ def bias(drifts: list[Drift], slack: float) -> Measure | None:
     variance = sum(d.squares for d in drifts) / count - mean**2
     limit = 4 * math.sqrt(max(variance, 0.0) / count) + slack
     worst = 0.0 if mean == 0 else math.inf if limit == 0 else abs(mean) / limit
-    return Measure("L4", worst, (), f"mean error {mean:+.4f} ulp", f"+-{limit:.4f}")
+    shown = f"mean error {mean:+.4f} ulp", f"+-{limit:.4f}"
+    return Measure("L4", worst, (), *shown), mean

@@ -21,14 +21,18 @@ from opslib.ir.sample import allowed_types
 from opslib.ir.statics import NotStatic, StaticScope, evaluate, evaluate_pack
 from opslib.language import syntax
 
-STYLES = ("tails", "small", "primes", "tails", "edge")
+# By case number. "square" gives all sizes one value, so that only transposed axes tell.
+STYLES = ("tails", "square", "small", "tails", "edge", "primes", "mixed")
 _SIZES = {
-    "tails": (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65),
+    "square": (9, 17, 5),
+    "tails": (9, 17, 33, 65),
+    "mixed": (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65),
     "small": (1, 2, 3, 4, 5),
     "primes": (2, 3, 5, 7, 11, 13),
     "edge": (0, 0, 1, 1, 2, 3),
     "tiny": (1, 2, 3),
 }
+RANKS = (2, 1, 3, 2, 0, 1)
 _TRIES = 600
 Given = Argument | tuple[Argument, ...] | None
 
@@ -111,12 +115,18 @@ class _Draw:
     free: random.Random
     values: dict[str, Any] = field(default_factory=dict)
     packs: dict[str | None, list[int]] = field(default_factory=dict)
+    rank: int = 1
+    side: int = 0
     attributes: dict[str, Any] = field(default_factory=dict)
     dtypes: dict[str, DType] = field(default_factory=dict)
 
     def size(self) -> int:
         style = self.style
-        if style == "tails" and self.free.random() < 0.45:
+        if style == "square":
+            if not self.side:
+                self.side = self.free.choice(_SIZES[style])
+            return self.side
+        if style in ("tails", "mixed") and self.free.random() < 0.45:
             style = "small"
         drawn = self.free.choice(_SIZES[style])
         others = [v for v in self.values.values() if isinstance(v, int)]
@@ -132,8 +142,12 @@ class _Draw:
                 made[self.free.randrange(len(made))] = self.size()
             return made
         if rank is None:
-            rank = self.fixed.choice((0, 1, 1, 2, 2, 3))
-        return [self.size() for _ in range(rank)]
+            # The first pack has the rank that the variant wants.
+            rank = self.rank if not self.packs else self.fixed.choice((0, 1, 1, 2, 2))
+        made = [self.size() for _ in range(rank)]
+        if made and self.style == "tails" and self.free.random() < 0.7:
+            made[-1] = self.free.choice(_SIZES["tails"])
+        return made
 
     def call(self) -> Call:
         operator = self.operator
@@ -141,7 +155,8 @@ class _Draw:
             assert isinstance(p.type, syntax.AttributeType)
             if p.type.kind == "int" and p.type.count is None:
                 self.values[p.name] = self._int(p)
-        self.packs[None] = self.pack()
+        if self._has_anonymous():
+            self.packs[None] = self.pack()
         for p in operator.tensors:
             assert isinstance(p.type, syntax.TensorType)
             for axis in p.type.axes:
@@ -171,6 +186,14 @@ class _Draw:
         binding = bind(operator, arguments, self.attributes, wanted)
         return Call(arguments, self.attributes, wanted, binding)
 
+    def _has_anonymous(self) -> bool:
+        return any(
+            isinstance(axis, syntax.Pack) and axis.value is None
+            for p in self.operator.tensors
+            if isinstance(p.type, syntax.TensorType)
+            for axis in p.type.axes
+        )
+
     # --- Attributes ----------------------------------------------------------------
 
     def _int(self, p: syntax.Parameter) -> int | None:
@@ -180,7 +203,7 @@ class _Draw:
             return int(p.default.value)
         sizes = [v for v in self.values.values() if isinstance(v, int)]
         sizes += [n for pack in self.packs.values() for n in pack]
-        choices = [0, 1, 2, 3, 4, -1, -2, *sizes]
+        choices = [0, 1, 2, 3, 4, 5, 8, 9, -1, -2, *sizes]
         return self.free.choice(choices)
 
     def _attribute(self, p: syntax.Parameter) -> None:
@@ -252,7 +275,7 @@ class _Draw:
 
     def _shape(self) -> tuple[int, ...]:
         """A new shape: at times the same number of elements, or one broadcast to."""
-        known = [p for k, p in self.packs.items() if k is not None]
+        known = list(self.packs.values())
         choice = self.fixed.random()
         if not known or choice < 0.25:
             made = [self.size() for _ in range(self.fixed.choice((0, 1, 2, 3)))]
@@ -336,7 +359,7 @@ class _Draw:
 
     def _broadcast(self, extents: list[int]) -> list[int]:
         """The anonymous pack as one operand has it: axes missing, or of length 1."""
-        if self.fixed.random() < 0.6:
+        if self.style == "square" or self.fixed.random() < 0.6:
             return extents
         dropped = self.fixed.randint(0, len(extents))
         return [1 if self.fixed.random() < 0.4 else n for n in extents[dropped:]]
@@ -390,6 +413,7 @@ def draw_call(
         if _TRIES // 6 < attempt < _TRIES // 3:
             style = "small"
         draw = _Draw(operator, DTYPES[dtype], style, fixed, free)
+        draw.rank = RANKS[variant % len(RANKS)] if attempt < 50 else attempt % 4
         try:
             call = draw.call()
         except OpslibError as error:

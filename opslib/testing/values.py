@@ -137,11 +137,15 @@ def special_values(dtype: DType) -> Array:
 
 
 def _sprinkle(rng: np.random.Generator, array: Array, chosen: Array) -> None:
-    """Puts special values at about an eighth of the places, at one at least."""
+    """Special values at about a sixteenth of the places: nan and infinities first."""
     flat = array.reshape(-1)
-    places = rng.random(flat.size) < 0.125
-    places[rng.integers(flat.size)] = True
-    flat[places] = rng.choice(chosen, int(places.sum()))
+    count = max(1, flat.size // 16, min(3, flat.size // 2))
+    places = rng.permutation(flat.size)[:count]
+    values = rng.choice(chosen, count)
+    if array.dtype.kind not in "biu":
+        loud = np.array([np.nan, np.inf, -np.inf], array.dtype)[:count]
+        values[: loud.size] = rng.permutation(loud)
+    flat[places] = values
 
 
 def strata(dtype: DType, rng: np.random.Generator, count: int) -> Array:

@@ -152,7 +152,8 @@ def test_nan_and_inf_must_be_where_they_belong(programs: ModuleType) -> None:
     a, b = normal(3, 4), normal(4, 3, seed=1)
     a[0, 1], a[1, 2] = np.nan, np.inf
     judgement = judged(programs, "matmul", x1=a, x2=b)
-    right = a @ b
+    with np.errstate(invalid="ignore"):
+        right = a @ b
     assert worst(judgement, right) <= 1
     leaked = right.copy()
     leaked[2] = np.nan

@@ -238,9 +238,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "dropped last term": ("matmul", "linear", "sum", "rms_norm", "vecdot", "mm"),
     "float16 accumulation": ("matmul", "sum", "vecdot", "layer_norm", "cdist"),
     "ignored stride": ("add", "softmax", "matmul", "sort", "exp", "embedding"),
-    "swapped axes": ("exp", "add", "softmax", "tril", "sort", "cumsum"),
+    "swapped axes": ("exp", "add", "softmax", "tril", "matmul", "cumsum"),
     "nan swallowed by max": ("max", "softmax", "amax", "maximum", "max_pool2d"),
-    "rounds up": ("exp", "sqrt", "add", "multiply", "matmul"),
+    "rounds up": ("sqrt", "add", "multiply", "divide", "matmul"),
     "off-by-one index": ("index_select", "gather", "scatter_add", "take", "segment_sum"),
     "missing synchronisation": ("add", "softmax", "matmul", "sum", "sort", "embedding"),
 }

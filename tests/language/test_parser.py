@@ -165,9 +165,9 @@ def signature(text: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("text", "placements"),
     [
-        ("x: T, k: int", "either keyword"),
+        ("x: T, k: int", "either either"),
         ("k: int, x: T", "either either"),
-        ("x: T, /, k: int", "positional keyword"),
+        ("x: T, /, k: int", "positional either"),
         ("x: T, /, y: T", "positional either"),
         ("x: T, k: int, *, s: int", "either either keyword"),
         ("x: T, *, w: T", "either keyword"),

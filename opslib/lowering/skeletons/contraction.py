@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from opslib.ir import loops
-from opslib.ir.dtypes import BFLOAT16, BOOL, DType
+from opslib.ir.dtypes import BFLOAT16, BOOL, INT32, DType
 from opslib.ir.expr import (
     ONE,
     ZERO,
@@ -34,9 +34,11 @@ from opslib.ir.expr import (
     Scan,
     free_indices,
     substitute,
+    transform,
     walk,
 )
-from opslib.ir.printer import rename
+from opslib.ir.monoid import sum_of
+from opslib.ir.printer import expression, rename
 from opslib.ir.tiles import (
     AllocTile,
     Copy,
@@ -52,15 +54,26 @@ from opslib.ir.tiles import (
 from opslib.lowering.flatten import Group, absorbed
 from opslib.lowering.skeletons.arith import add, least, most, sub
 from opslib.lowering.skeletons.builder import Builder, Layout
+# Each sum has its accumulators beside the panels in L2.
+MOST_SUMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One sum of products: the node that outputs hold for it, and its two sides."""
+
+    fold: Fold
+    a: Expr
+    b: Expr
+
 
 @dataclass(frozen=True, slots=True)
 class Contraction:
-    """A sum of products with its axes sorted.
+    """Sums of products over the same axes, with the axes sorted.
 
     Attributes:
-        batch, m, n, k: axes of both sides, of a alone, of b alone, of the fold.
-        a, b: one element of each side, over the axes' variables.
-        fold: the node that `outputs` hold in place of the sum.
+        batch, m, n, k: axes of both sides, of a alone, of b alone, of the folds.
+        sums: one, or several that share all axes (the gate and up projections).
         outputs: (tensor, value) over the axes of batch, m and n.
         axes: of the outputs, in their order.
     """
@@ -70,40 +83,87 @@ class Contraction:
     m: Group
     n: Group
     k: Group
-    a: Expr
-    b: Expr
-    fold: Fold
+    sums: tuple[Sum, ...]
     outputs: tuple[tuple[str, Expr], ...]
     axes: tuple[Axis, ...]
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the sums."""
+        return self.sums[0].fold.dtype
 
 
 def match(program: Program) -> Contraction | None:
     """The contraction that `program` is, or None."""
     whole = absorbed(program)
-    if whole is None or whole.checks or not whole.defines:
+    if whole is None or not checks_stand_alone(whole) or not whole.defines:
         return None
     axes = whole.defines[0].axes
+    if not all(a.is_dense for a in axes):
+        return None
     outputs = []
     for d in whole.defines:
         value = _over(d, axes)
         if value is None:
             return None
-        outputs.append((d.name, value))
-    if not all(a.is_dense for a in axes):
+        outputs.append((d.name, transform(value, narrowed)))
+    folds = sorted({f for _, v in outputs for f in outermost_folds(v)}, key=expression)
+    if not folds or len(folds) > MOST_SUMS:
         return None
-    found = {f for _, v in outputs for f in outermost_folds(v)}
-    if len(found) != 1:
+    first = folds[0]
+    found: list[tuple[Group, Group, Group]] = []
+    sums = []
+    for fold in folds:
+        same = [a.stop for a in fold.axes] == [a.stop for a in first.axes]
+        if fold.monoid.name != "sum" or not same or fold.dtype != first.dtype:
+            return None
+        names = {a.name: b.name for a, b in zip(fold.axes, first.axes, strict=True)}
+        over_first = rename(fold, names)
+        assert isinstance(over_first, Fold)
+        sides = split_sides(over_first, axes)
+        if sides is None or not all(a.is_dense for a in fold.axes):
+            return None
+        found.append(sides[:3])
+        sums.append(Sum(fold, *sides[3:]))
+    if any(f != found[0] for f in found):
         return None
-    (fold,) = found
-    if fold.monoid.name != "sum" or not all(a.is_dense for a in fold.axes):
-        return None
-    sides = split_sides(fold, axes)
-    if sides is None:
-        return None
-    batch, m, n, a, b = sides
-    k = Group(fold.axes)
-    result = Contraction(whole, batch, m, n, k, a, b, fold, tuple(outputs), axes)
+    batch, m, n = found[0]
+    result = Contraction(
+        whole, batch, m, n, Group(first.axes), tuple(sums), tuple(outputs), axes
+    )
     return result if _worthwhile(result) else None
+
+
+def checks_stand_alone(program: Program) -> bool:
+    """Whether the checks can run first: they read inputs only."""
+    inputs = {t.name for t in program.inputs}
+    return all(
+        n.tensor in inputs
+        for c in program.checks
+        for n in walk(c.condition, *c.axes, *(e for e in (c.value, c.extent) if e))
+        if isinstance(n, Read)
+    )
+
+
+def narrowed(node: Expr) -> Expr | None:
+    """``T(sum(int64(x * y)))`` of narrow integers, summed in 32 bits.
+
+    Wrapped sums agree modulo 2^bits, so whatever is kept of them may be computed in any
+    type that has these bits. Meant for `transform`.
+    """
+    if not (isinstance(node, Cast) and node.type.is_integer and node.type.bits <= 32):
+        return None
+    fold = node.value
+    if not (isinstance(fold, Fold) and fold.monoid.name == "sum"):
+        return None
+    term = fold.args[0]
+    if not (isinstance(term, Cast) and term.value.dtype.is_integer):
+        return None
+    product = term.value
+    if product.dtype.bits < node.type.bits or len(factors(product)) < 2:
+        return None
+    wide = product_of([as_type(f, INT32) for f in factors(product)])
+    return Cast(Fold(sum_of(INT32), fold.axes, (wide,)), node.type)
 
 
 def _over(define: Define, axes: tuple[Axis, ...]) -> Expr | None:
@@ -212,7 +272,9 @@ def _worthwhile(c: Contraction) -> bool:
     """Depthwise convolutions and the like have no reuse to gain from packing."""
     if c.m.axes:
         return True
-    return _simple(c.b, c.n.names | c.k.names) and _simple(c.a, c.k.names)
+    return all(
+        _simple(s.b, c.n.names | c.k.names) and _simple(s.a, c.k.names) for s in c.sums
+    )
 
 
 def stored_type(value: Expr) -> DType | None:
@@ -261,34 +323,48 @@ def tiles(
         **c.k.at(add(k0, deep)),
     }
     packed = BFLOAT16 if pairs else accumulator
-    a, b = (substitute(side_value(x, packed), at) for x in (c.a, c.b))
-    acc = TileBuffer(fresh("acc"), accumulator, (tile_m, tile_n), "register")
-    left = TileBuffer(fresh("a_panel"), packed, (tile_m, tile_k), "l1", "panel", units[0])
-    right = TileBuffer(fresh("b_panel"), packed, (tile_n, tile_k), "l1", "panel", units[1])
     zero = (ZERO, ZERO)
-    inner: tuple[TileStatement, ...] = (
-        Copy(
-            Region(left.name, zero, (rows, depth)),
-            Gather((Axis(i.name, ZERO, rows), Axis(deep.name, ZERO, depth)), a),
-        ),
-        Copy(
-            Region(right.name, zero, (columns, depth)),
-            Gather((Axis(j.name, ZERO, columns), Axis(deep.name, ZERO, depth)), b),
-        ),
-        Mma(
-            Region(acc.name, zero, (rows, columns)),
-            Region(left.name, zero, (rows, depth)),
-            Region(right.name, zero, (depth, columns), None, (1, 0)),
-            Prim("eq", (k0, ZERO), BOOL),
-        ),
-    )
+    buffers: list[TileBuffer] = []
+    panels: dict[tuple[Expr, bool], TileBuffer] = {}
+    inner: list[TileStatement] = []
+
+    def panel(value: Expr, is_a: bool) -> TileBuffer:
+        """The panel that holds a side, packed once however many sums share it."""
+        if (value, is_a) not in panels:
+            name, tile, unit = (
+                ("a_panel", tile_m, units[0]) if is_a else ("b_panel", tile_n, units[1])
+            )
+            made = TileBuffer(fresh(name), packed, (tile, tile_k), "l1", "panel", unit)
+            lane, count = (i, rows) if is_a else (j, columns)
+            source = substitute(side_value(value, packed), at)
+            axes = (Axis(lane.name, ZERO, count), Axis(deep.name, ZERO, depth))
+            inner.append(
+                Copy(Region(made.name, zero, (count, depth)), Gather(axes, source))
+            )
+            panels[value, is_a] = made
+            buffers.append(made)
+        return panels[value, is_a]
+
+    totals: dict[Expr, Expr] = {}
+    for s in c.sums:
+        acc = TileBuffer(fresh("acc"), accumulator, (tile_m, tile_n), "register")
+        buffers.append(acc)
+        left, right = panel(s.a, True), panel(s.b, False)
+        inner.append(
+            Mma(
+                Region(acc.name, zero, (rows, columns)),
+                Region(left.name, zero, (rows, depth)),
+                Region(right.name, zero, (depth, columns), None, (1, 0)),
+                Prim("eq", (k0, ZERO), BOOL),
+            )
+        )
+        totals[s.fold] = as_type(Read(acc.name, (i, j), accumulator), s.fold.dtype)
     # With k = 0 the loop still runs once, on nothing: the sums are then zero.
-    loop = TileLoop(Axis(k0.name, ZERO, most(c.k.extent, ONE)), tile_k, "pipelined", inner)
-    total = as_type(Read(acc.name, (i, j), accumulator), c.fold.dtype)
-    body: list[TileStatement] = [AllocTile(acc), AllocTile(left), AllocTile(right), loop]
+    loop = TileLoop(Axis(k0.name, ZERO, most(c.k.extent, ONE)), tile_k, "pipelined", tuple(inner))
+    body: list[TileStatement] = [*map(AllocTile, buffers), loop]
     where = tuple(substitute(x.index, at) for x in c.axes)
     for name, value in c.outputs:
-        done = substitute(value, at | {c.fold: total})
+        done = substitute(value, at | totals)
         region = Region(name, where, tuple(ONE for _ in where))
         grid = (Axis(i.name, ZERO, rows), Axis(j.name, ZERO, columns))
         body.append(Map(region, grid, done))

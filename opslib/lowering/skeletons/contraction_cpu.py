@@ -59,8 +59,9 @@ def lower(
     found = contraction.match(program)
     if found is None:
         return None
-    kind = kind_of(found.fold.monoid.state[0])
-    if kind is None or {found.a.dtype, found.b.dtype} != {found.fold.dtype}:
+    kind = kind_of(found.dtype)
+    sides = {x.dtype for s in found.sums for x in (s.a, s.b)}
+    if kind is None or sides != {found.dtype}:
         return None
     builder = Builder(found.program, layout, name)
     return _Make(found, builder, kind, cpu_target.current()).kernel()
@@ -83,6 +84,9 @@ class _Make:
                 condition, statements = streamed
                 other = tuple(body.statements)
                 body.statements = [If(condition, tuple(statements), other)]
+        checks = self.builder.root()
+        self.builder.checks(checks)
+        body.statements[:0] = checks.statements
         return self.builder.kernel(body, "contraction")
 
     # -- blocks ----------------------------------------------------------------------
@@ -109,20 +113,27 @@ class _Make:
 
     def pairs(self) -> bool:
         """Whether bfloat16 stays so: both sides strided matrices, and the unit has it."""
-        c = self.c
         return (
             self.target.bf16_dot
             and self.kind is F32
-            and contraction.stored_type(c.a) == BFLOAT16
-            and contraction.stored_type(c.b) == BFLOAT16
-            and contraction.is_matrix(c.a, c.m, c.k)
-            and contraction.is_matrix(c.b, c.n, c.k)
+            and self.matrices(BFLOAT16)
+        )
+
+    def matrices(self, stored: DType) -> bool:
+        """Whether all sides are strided matrices of a type in memory."""
+        c = self.c
+        return all(
+            contraction.stored_type(s.a) == stored
+            and contraction.stored_type(s.b) == stored
+            and contraction.is_matrix(s.a, c.m, c.k)
+            and contraction.is_matrix(s.b, c.n, c.k)
+            for s in c.sums
         )
 
     def direct(self, inner: TileLoop) -> dict[str, tuple[Place, Expr]]:
         """The accumulator's place in the output, when it needs no buffer of its own."""
         c = self.c
-        if len(c.outputs) != 1 or c.outputs[0][1] is not c.fold:
+        if len(c.outputs) != 1 or c.outputs[0][1] is not c.sums[0].fold:
             return {}
         buffer = self.builder.buffers[c.outputs[0][0]]
         if buffer.dtype != self.kind.accumulator or len(c.m.axes) > 1:
@@ -141,54 +152,50 @@ class _Make:
     def small(self, lowering: Lowering, inner: TileLoop, pairs: bool) -> object:
         """How to do a small product in place; None when the sides do not allow it."""
         c, kind = self.c, self.kind
-        if pairs or kind not in (F32, F64):
-            return None
-        if not (
-            contraction.stored_type(c.a) == kind.accumulator
-            and contraction.stored_type(c.b) == kind.accumulator
-            and contraction.is_matrix(c.a, c.m, c.k)
-            and contraction.is_matrix(c.b, c.n, c.k)
-        ):
+        if pairs or kind not in (F32, F64) or not self.matrices(kind.accumulator):
             return None
         unit = integer(self.target.columns(kind.accumulator))
 
         def instead(loop: TileLoop) -> tuple[Expr, list[Statement]] | None:
-            left, right, product_ = loop.body
-            assert isinstance(left, Copy) and isinstance(right, Copy)
-            assert isinstance(product_, Mma)
             zero: dict[Expr, Expr] = {loop.axis.index: ZERO}
-            sides = []
-            for s in (left, right):
-                assert isinstance(s.source, Gather)
-                lane, deep = s.source.axes
-                value = substitute(lowering.fixed(s.source.value), zero)
-                sides.append(
-                    plain(simplified(value), lane.name, deep.name, lowering.buffers)
-                )
-            a, b = sides
-            if a is None or b is None:
-                return None
+            sides: dict[str, Plain] = {}
+            counts: dict[str, Expr] = {}
+            calls: list[Statement] = []
             work = product([c.m.extent, c.n.extent, c.k.extent])
-            fits = _and(_le(work, integer(SMALL)), _eq(b.row, ONE))
-            if fits == Const(False, BOOL):
-                return None
-            m, n = lowering.fixed(left.target.extents[0]), lowering.fixed(
-                right.target.extents[0]
-            )
-            acc = product_.accumulator.buffer
-            if acc in lowering.direct:
-                place, row = lowering.direct[acc]
-                place = replace(place, indices=tuple(map(lowering.fixed, place.indices)))
-            else:
-                place = Place(acc, (ZERO, ZERO), writes=True)
-                row = lowering.buffers[acc].strides[0]
-            call = microkernels.block_in_place(
-                kind, self.target, m, n, c.k.extent, a.place, a.row, a.step,
-                b.place, b.step, unit, place, row, ZERO,
-            )  # fmt: skip
-            return fits, [call]
+            fits = _le(work, integer(SMALL))
+            for s in loop.body:
+                if isinstance(s, Copy):
+                    assert isinstance(s.source, Gather)
+                    lane, deep = s.source.axes
+                    value = substitute(lowering.fixed(s.source.value), zero)
+                    side = plain(
+                        simplified(value), lane.name, deep.name, lowering.buffers
+                    )
+                    if side is None:
+                        return None
+                    sides[s.target.buffer] = side
+                    counts[s.target.buffer] = lowering.fixed(s.target.extents[0])
+                elif isinstance(s, Mma):
+                    a, b = sides[s.a.buffer], sides[s.b.buffer]
+                    fits = _and(fits, _eq(b.row, ONE))
+                    place, row = self.accumulator(lowering, s.accumulator.buffer)
+                    calls.append(
+                        microkernels.block_in_place(
+                            kind, self.target, counts[s.a.buffer], counts[s.b.buffer],
+                            c.k.extent, a.place, a.row, a.step, b.place, b.step, unit,
+                            place, row, ZERO,
+                        )
+                    )  # fmt: skip
+            return None if fits == Const(False, BOOL) else (fits, calls)
 
         return instead
+
+    def accumulator(self, lowering: Lowering, name: str) -> tuple[Place, Expr]:
+        """Where sums are kept, and the distance of their rows."""
+        if name in lowering.direct:
+            place, row = lowering.direct[name]
+            return replace(place, indices=tuple(map(lowering.fixed, place.indices))), row
+        return Place(name, (ZERO, ZERO), writes=True), lowering.buffers[name].strides[0]
 
     # -- few rows --------------------------------------------------------------------
 
@@ -196,18 +203,21 @@ class _Make:
         """Streaming of b (or, swapped, of a) when the other side has at most 4 lanes."""
         c, kind = self.c, self.kind
         lanes, wide = (c.n, c.m) if swapped else (c.m, c.n)
-        x_value, b_value = (c.b, c.a) if swapped else (c.a, c.b)
-        stored = contraction.stored_type(b_value)
-        if stored is None or stored.name not in kind.few or not wide.axes:
+        if not wide.axes or len(c.k.axes) != 1:
             return None
-        if not contraction.is_matrix(b_value, wide, c.k) or len(c.k.axes) != 1:
-            return None
+        pairs = [(s.b, s.a) if swapped else (s.a, s.b) for s in c.sums]
+        for _, b_value in pairs:
+            stored = contraction.stored_type(b_value)
+            if stored is None or stored.name not in kind.few:
+                return None
+            if not contraction.is_matrix(b_value, wide, c.k):
+                return None
         enough = _le(lanes.extent, integer(FEW))
         if enough == Const(False, BOOL):
             return None
         parts = []
         for columns in (True, False):
-            part = self.streamed(lanes, wide, x_value, b_value, stored, columns)
+            part = self.streamed(lanes, wide, pairs, columns)
             if part is not None:
                 parts.append(part)
         if not parts:
@@ -220,9 +230,8 @@ class _Make:
         return _and(enough, fits), statements
 
     def streamed(
-        self, lanes: Group, wide: Group, x_value: Expr, b_value: Expr,
-        stored: DType, columns: bool,
-    ) -> tuple[Expr, list[Statement]] | None:  # fmt: skip
+        self, lanes: Group, wide: Group, pairs: list[tuple[Expr, Expr]], columns: bool
+    ) -> tuple[Expr, list[Statement]] | None:
         """One way through the large side, and the condition on its strides."""
         c, kind, fresh = self.c, self.kind, self.builder.fresh
         accumulator = kind.accumulator
@@ -236,20 +245,8 @@ class _Make:
             **wide.at(add(start, j)),
             **c.k.at(deep),
         }
-        b = plain(substitute(b_value, at), j.name, deep.name, lowering.buffers)
-        if b is None:
-            return None
-        inner, outer = (b.row, b.step) if columns else (b.step, b.row)
-        condition = _eq(inner, ONE)
-        if condition == Const(False, BOOL):
-            return None
         most_n, chunk = integer(CHUNK), TILE_N
         k = c.k.extent
-        x = Buffer(fresh("x"), accumulator, (integer(FEW), k), (k, ONE), "workspace")
-        y = Buffer(
-            fresh("y"), accumulator, (integer(FEW), most_n), (most_n, ONE), "workspace"
-        )
-        lowering.buffers |= {x.name: x, y.name: y}
         count = fresh("count")
         chunks = _ceildiv(wide.extent, chunk)
         width = Var(count, INT64)
@@ -258,21 +255,35 @@ class _Make:
             Let(batch, simplified(Prim("floordiv", (rest, chunks), INT64))),
             Let(n0, mul(simplified(Prim("mod", (rest, chunks), INT64)), chunk)),
             Let(count, least(chunk, sub(wide.extent, start))),
-            Alloc(x),
-            Alloc(y),
-            *copied(
-                contraction.as_type(substitute(x_value, at), accumulator),
-                Axis(i.name, ZERO, lanes.extent),
-                Axis(deep.name, ZERO, k),
-                Target(x.name, 0, k, accumulator),
-                fresh,
-            ),
-            self.call(b, stored, columns, lanes.extent, width, k, x, outer, y),
         ]
-        total = contraction.as_type(Read(y.name, (i, j), accumulator), c.fold.dtype)
+        condition: Expr = TRUE
+        packed: dict[Expr, Buffer] = {}
+        totals: dict[Expr, Expr] = {}
+        for s, (x_value, b_value) in zip(c.sums, pairs, strict=True):
+            b = plain(substitute(b_value, at), j.name, deep.name, lowering.buffers)
+            if b is None:
+                return None
+            inner, outer = (b.row, b.step) if columns else (b.step, b.row)
+            condition = _and(condition, _eq(inner, ONE))
+            if x_value not in packed:
+                x = self.scratch(lowering, "x", k)
+                packed[x_value] = x
+                value = contraction.as_type(substitute(x_value, at), accumulator)
+                lane, depth = Axis(i.name, ZERO, lanes.extent), Axis(deep.name, ZERO, k)
+                body.append(Alloc(x))
+                body += copied(value, lane, depth, Target(x.name, 0, k, accumulator), fresh)
+            y = self.scratch(lowering, "y", most_n)
+            body.append(Alloc(y))
+            body.append(
+                self.call(b, columns, lanes.extent, width, k, packed[x_value], outer, y)
+            )
+            read = Read(y.name, (i, j), accumulator)
+            totals[s.fold] = contraction.as_type(read, s.fold.dtype)
+        if condition == Const(False, BOOL):
+            return None
         where = tuple(substitute(a.index, at) for a in c.axes)
         for name, value in c.outputs:
-            done = substitute(value, at | {c.fold: total})
+            done = substitute(value, at | totals)
             grid = (Axis(i.name, ZERO, lanes.extent), Axis(j.name, ZERO, width))
             region = Region(name, where, tuple(ONE for _ in where))
             body += lowering.rows([Map(region, grid, done)])
@@ -284,14 +295,22 @@ class _Make:
         loop = For(axis, "parallel", tuple(body), None, Var("grain", INT64))
         return condition, [*lowering.plan(cut), loop]
 
+    def scratch(self, lowering: Lowering, name: str, width: Expr) -> Buffer:
+        """A few rows of the worker's memory."""
+        fresh = self.builder.fresh(name)
+        shape = (integer(FEW), width)
+        made = Buffer(fresh, self.kind.accumulator, shape, (width, ONE), "workspace")
+        lowering.buffers[fresh] = made
+        return made
+
     def call(
-        self, b: Plain, stored: DType, columns: bool, m: Expr, n: Expr, k: Expr,
+        self, b: Plain, columns: bool, m: Expr, n: Expr, k: Expr,
         x: Buffer, b_row: Expr, y: Buffer,
     ) -> Statement:  # fmt: skip
         """The streaming function."""
         zero = (ZERO, ZERO)
         return microkernels.few(
-            self.kind, stored, columns, m, n, k, Place(x.name, zero), b.place, b_row,
+            self.kind, b.dtype, columns, m, n, k, Place(x.name, zero), b.place, b_row,
             Place(y.name, zero, writes=True), y.strides[0],
         )  # fmt: skip
 

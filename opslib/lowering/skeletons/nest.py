@@ -103,7 +103,7 @@ def special(builder: Builder, body: Body, define: Define) -> None:
     indices = tuple(rename(i, names) for i in define.indices)
     free = _independent(define, names)
     plain = [
-        isinstance(a, Axis) and a.is_dense and names[d.name] in free
+        a.is_dense and names[d.name] in free
         for a, d in zip(axes, define.axes, strict=True)
     ]
     outer = 0
@@ -114,11 +114,10 @@ def special(builder: Builder, body: Body, define: Define) -> None:
     opened: list[tuple[Body, Axis, str, Body, Expr | None]] = []
     at = body
     points: dict[Expr, Expr] = {}
-    heads = [a for a in ordered[:outer] if isinstance(a, Axis)]
+    heads = ordered[:outer]
     blocks: Expr = ONE
     if lanes is not None:
         last = ordered[lanes]
-        assert isinstance(last, Axis)
         blocks = at.let("blocks", arith.ceildiv(last.stop, integer(COLUMNS)))
     count = arith.mul(product(a.stop for a in heads), blocks)
     if heads or lanes is not None:
@@ -143,8 +142,9 @@ def special(builder: Builder, body: Body, define: Define) -> None:
                 "end", arith.least(arith.add(begin, integer(COLUMNS)), last.stop)
             )
     for k in range(outer, len(ordered)):
-        a = substitute(ordered[k], points)
-        assert isinstance(a, Axis)
+        found = substitute(ordered[k], points)
+        assert isinstance(found, Axis)
+        a = found
         if k == lanes:
             axis, kind = Axis(a.name, begin, end), "vector"
         else:

@@ -39,6 +39,7 @@ from opslib.lowering.online_softmax import Online, derive
 from opslib.lowering.skeletons.builder import Layout
 from opslib.lowering.skeletons.contraction import (
     Row,
+    checks_stand_alone,
     factors,
     outermost_folds,
     product_of,
@@ -79,7 +80,7 @@ class Streaming:
 def match(program: Program) -> Streaming | None:
     """The streaming contraction that `program` is, or None."""
     whole = absorbed(program)
-    if whole is None or whole.checks:
+    if whole is None or not checks_stand_alone(whole):
         return None
     passes: list[tuple[str, tuple[Axis, ...], Online]] = []
     for d in whole.defines:

@@ -21,9 +21,8 @@ from opslib.ir.expr import (
     Select,
     Var,
     substitute,
-    walk,
 )
-from opslib.ir.monoid import Monoid, maximum_of, sum_of
+from opslib.ir.monoid import Monoid, sum_of
 from opslib.ir.tiles import (
     AllocTile,
     Copy,
@@ -40,7 +39,7 @@ from opslib.ir.tiles import (
 from opslib.ir.verify_tiles import check_tiles
 from opslib.lowering import cpu_target
 from opslib.lowering.flatten import depends
-from opslib.lowering.online_softmax import pivot, weight
+from opslib.lowering.online_softmax import weight
 from opslib.lowering.simplify import simplified
 from opslib.lowering.skeletons.arith import (
     add,
@@ -80,6 +79,7 @@ def lower(s: Streaming, layout: Layout, name: str | None) -> loops.Kernel | None
         ROWS * units[0], units[1], units[0], units[1],
     )  # fmt: skip
     body = builder.root()
+    builder.checks(body)
     body.statements += lowering.grid(first, cut, ONE)
     return builder.kernel(body, "streaming")
 
@@ -184,10 +184,8 @@ class _Schedule:
             return substitute(as_type(value, dtype), self.at | where)
 
         m, read = self.of(peak, self.r), self.of(scores, self.r, t)
-        quiet = all(_has_sum(v) for _, _, v in s.outputs)
-        clamp = quiet_pivot if quiet else pivot
         score = substitute(s.score, self.at | in_j | {s.dot: read})
-        number = clamp(m)
+        number = quiet_pivot(m)
         steps: list[TileStatement] = [
             Copy(
                 Region(k.name, zero, (here, d)), Gather((along, depth), side(s.k, in_d | in_j))
@@ -202,9 +200,9 @@ class _Schedule:
             self.put_all(scores, along, score),
             RowFold(
                 (Region(peak.name, (self.r,), (ONE,)),), (rows,), along,
-                quiet_maximum(dtype) if quiet else maximum_of(dtype), (read,),
+                quiet_maximum(dtype), (read,),
             ),
-            self.put(factor, weight(clamp(self.of(old, self.r)), number)),
+            self.put(factor, weight(quiet_pivot(self.of(old, self.r)), number)),
             self.put(bare, _times(self.of(bare, self.r), self.of(factor, self.r))),
             self.put_all(scores, along, weight(read, number)),
             RowFold(
@@ -242,7 +240,10 @@ class _Schedule:
             Region(q.name, zero, (self.count, d)), Gather((rows, depth), side(s.q, in_d))
         )
         stream = TileLoop(Axis(j0.name, low, high), step, "serial", tuple(steps))
-        finish: list[TileStatement] = []
+        lost = Prim("isnan", (self.of(bare, self.r),), BOOL)
+        finish: list[TileStatement] = [
+            self.put(peak, Select(lost, Const(math.nan, dtype), m))
+        ]
         for name, axes, value in s.outputs:
             states: dict[Expr, Expr] = {
                 Var("m", dtype): m,
@@ -328,9 +329,9 @@ class _Schedule:
         return simplified(substitute(value, self.at))
 
 
-# A nan score is nan in its exponential, so it reaches both sums whatever the pivot is.
-# Where every output has a sum in it, the pivot may therefore ignore nan (and not tell
-# -0 from 0), which makes the maximum two instructions instead of twenty.
+# A nan score is nan in its exponential, so the bare sum tells whether there was one, and
+# the pivot may ignore it until the end. Nor does a pivot tell -0 from 0. That makes the
+# maximum two instructions instead of twenty.
 
 
 def _larger(a: Expr, b: Expr) -> Expr:
@@ -352,10 +353,6 @@ def quiet_pivot(m: Expr) -> Expr:
     low = _larger(Const(-huge, m.dtype), m)
     high = Const(huge, m.dtype)
     return Select(Prim("lt", (low, high), BOOL), low, high)
-
-
-def _has_sum(value: Expr) -> bool:
-    return any(isinstance(n, Var) and n.name in ("bare", "weighted") for n in walk(value))
 
 
 def _is_nothing(node: Expr) -> bool:

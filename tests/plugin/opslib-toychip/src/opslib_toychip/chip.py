@@ -39,14 +39,19 @@ class Memory:
         array = self.arrays[source]
         if not isinstance(array, OpslibError):
             array = array.transpose(view.permutation).reshape(view.shape)
-            array = np.ascontiguousarray(np.broadcast_to(array, view.extents))
+            array = np.broadcast_to(array, view.extents).copy(order="C")
         self.arrays[number] = array
 
     def program(self, number: int, program: Any) -> None:
         self.programs[number] = program
 
     def launch(
-        self, kernel: int, inputs: list[int], outputs: list[int], sizes: Any, scalars: Any
+        self,
+        kernel: int,
+        inputs: list[int],
+        outputs: list[int],
+        sizes: Any,
+        scalars: Any,
     ) -> None:
         program = self.programs[kernel]
         try:
@@ -84,7 +89,7 @@ class Memory:
 
 def flushed(array: Any, dtype: Any) -> Any:
     """The array with subnormal numbers as zeros of their sign."""
-    array = np.ascontiguousarray(array, dtype)
+    array = np.asarray(array, dtype, order="C")
     if dtype != np.float32:
         return array
     tiny = np.finfo(np.float32).tiny
@@ -118,6 +123,10 @@ def main() -> None:
             answer = ("value", table[name](*arguments))
         except OpslibError as error:
             answer = ("error", error)
+        except Exception as error:  # a command that makes no sense must not kill it
+            text = f"{name} failed: {type(error).__name__}: {error}"
+            memory.first_error = KernelError(text, code="E0804")
+            answer = ("error", memory.first_error)
         if name in ("download", "synchronize"):
             pickle.dump(answer, answers)
             answers.flush()

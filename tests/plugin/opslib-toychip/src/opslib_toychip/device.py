@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from opslib.errors import BackendUnavailable
+from opslib.ir.algebra import Exact
 from opslib.ir.dtypes import DType, compute_type
+from opslib.ir.evaluator import Evaluator, Grid
 from opslib.ir.expr import Program
 from opslib.ir.printer import program_text
 from opslib.runtime.protocol import Arithmetic, Device, View
@@ -36,11 +38,11 @@ BROKEN = Device(
     simulated=True,
     host_memory=False,
 )
-FUNCTIONS = (
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh "
-    "asinh acosh atanh atan2 hypot pow rsqrt sigmoid softplus log_sigmoid silu gelu "
-    "gelu_tanh erf erfc"
-).split()
+FUNCTIONS = """
+    exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh
+    acosh atanh atan2 hypot pow rsqrt sigmoid softplus log_sigmoid silu gelu gelu_tanh
+    erf erfc
+""".split()  # noqa: SIM905
 _numbers = itertools.count(1)
 
 
@@ -73,19 +75,27 @@ class Kernel:
         if self._sent_by != os.getpid():
             device.post("program", self._number, pickle.loads(self._bytes))
             self._sent_by = os.getpid()
+        shapes = output_shapes(self._program, sizes, scalars)
         made = [
-            device.handle(t.dtype.numpy, _shape(t, sizes))
-            for t in self._program.outputs
+            device.handle(t.dtype.numpy, shape)
+            for t, shape in zip(self._program.outputs, shapes, strict=True)
         ]
         numbers = [h.number for h in inputs], [h.number for h in made]
         device.post("launch", self._number, *numbers, dict(sizes), dict(scalars))
         return made
 
 
-def _shape(tensor: Any, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    from opslib.ir.evaluate import extent
-
-    return tuple(extent(e, sizes) for e in tensor.shape)
+def output_shapes(
+    program: Program, sizes: Mapping[str, int], scalars: Mapping[str, int | float]
+) -> list[tuple[int, ...]]:
+    """Shapes of the outputs, known before anything has run."""
+    algebra = Exact()
+    evaluator = Evaluator(algebra, program, sizes, scalars)
+    root: Grid[Any] = Grid((), {})
+    return [
+        tuple(int(algebra.data(evaluator.value(e, root, None))) for e in t.shape)
+        for t in program.outputs
+    ]
 
 
 class ToychipBackend:
@@ -134,9 +144,9 @@ class ToychipBackend:
         """Uploads a host array."""
         if isinstance(array, Handle):
             return array
-        host = np.ascontiguousarray(array)
-        made = chip().handle(host.dtype, np.shape(array))
-        chip().post("upload", made.number, host.reshape(np.shape(array)))
+        host = np.asarray(array, order="C")
+        made = chip().handle(host.dtype, host.shape)
+        chip().post("upload", made.number, host)
         return made
 
     def to_numpy(self, array: Any) -> Any:
