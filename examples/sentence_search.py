@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
@@ -55,11 +57,11 @@ MAX_TOKENS = 128
 ROUND_TO = 16
 
 QUERIES = (
-    "make a folder that is removed when I am done",
-    "how many days lie between two dates",
+    "make a folder that goes away when I am done",
     "wait until another thread has finished",
-    "read rows of comma separated values",
-    "which words look almost like this one",
+    "find out which character separates the columns of a table",
+    "how similar are two texts",
+    "the number in the middle of a list",
 )
 # Pure Python modules whose docstrings say in a sentence what a function is for.
 MODULES = """
@@ -271,7 +273,8 @@ def batches(folder: Path, sentences: Sequence[str], size: int) -> list[Batch]:
 
 def embed_batch(model: Model, batch: Batch, backend: str | None) -> Any:
     """The vectors of a batch, as a NumPy array."""
-    with opslib.use(backend):
+    # Without a name opslib chooses, and repeated calls take its shortest path.
+    with opslib.use(backend) if backend else contextlib.nullcontext():
         made = model.embed(placed(batch.ids, backend), placed(batch.mask, backend))
     return np.asarray(made)
 
@@ -297,11 +300,13 @@ def docstrings(limit: int) -> dict[str, str]:
             name = module.removesuffix("/__init__").replace("/", ".").lstrip("_")
             tree = ast.parse(path.read_text("utf-8"))
             found |= dict(_documented(tree, name.removeprefix("py")))
-    # Evenly over the modules, rather than all of the first.
-    names = list(found)
-    step = max(1, len(names) / limit)
-    kept = [names[int(k * step)] for k in range(min(limit, len(names)))]
-    return {name: found[name] for name in kept}
+    # In turn from each module, rather than all of the first.
+    groups: dict[str, list[str]] = {}
+    for name in found:
+        groups.setdefault(name.partition(".")[0], []).append(name)
+    turns = itertools.zip_longest(*groups.values())
+    kept = [name for turn in turns for name in turn if name is not None]
+    return {name: found[name] for name in kept[:limit]}
 
 
 def _documented(tree: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
@@ -377,8 +382,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"(the first batch, which compiles the kernels, took {first:.1f} s)\n"
     )
     queries = embed(model, folder, given.query, given.backend)
-    with opslib.use(given.backend):
-        scores = np.asarray(opslib.matmul(queries, vectors.T))
+    scores = np.asarray(opslib.matmul(queries, vectors.T, backend=given.backend))
     for query, row in zip(given.query, scores, strict=True):
         console.print(f"[bold]{query}[/]", markup=True)
         for k in np.argsort(-row)[: given.top]:

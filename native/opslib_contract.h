@@ -139,9 +139,9 @@ OPS_CALL void ops_contract_plan(int64_t threads, int64_t batch, int64_t m, int64
                                 int64_t most_m, int64_t most_n, int64_t unit_m, int64_t unit_n,
                                 int64_t *plan) {
     const int64_t enough = (int64_t)1 << 19;
-    m = m > 0 ? m : 1, n = n > 0 ? n : 1, k = k > 0 ? k : 1;
+    m = m > 0 ? m : 1, n = n > 0 ? n : 1, k = k > 0 ? k : 1, batch = batch > 0 ? batch : 1;
     int64_t least_i = (m + most_m - 1) / most_m, least_j = (n + most_n - 1) / most_n;
-    const int64_t work = m * n * k * (batch > 0 ? batch : 1);
+    const int64_t work = m * n * k * batch;
     if (threads > work / enough + 1)
         threads = work / enough + 1;
     const int64_t extra = threads > 1 ? (threads < 8 ? threads : 8) : 0;

@@ -153,4 +153,21 @@ OPS_INT_TYPES(OPS_INT_POW)
 OPS_NEXT(f32, nextafterf) OPS_NEXT(f64, nextafter)
 #undef OPS_NEXT
 
+/* The next number of a 16-bit type, its values held in float: one up or down in the bits. */
+#define OPS_NEXT_HALF(H)                                                                 \
+    OPS_INLINE float ops_nextafter_##H(float x, float y) {                               \
+        if (x != x || y != y) return x + y;                                              \
+        if (x == y) return y;                                                            \
+        ops_##H h = ops_f32_to_##H(x);                                                   \
+        if (x == 0) h.bits = (uint16_t)(y > 0 ? 1 : 0x8001);                             \
+        else h.bits = (uint16_t)(h.bits + ((x < y) == (x > 0) ? 1 : -1));                \
+        return ops_##H##_to_f32(h);                                                      \
+    }                                                                                    \
+    OPS_INLINE ops_v_f32 ops_nextafter_v_##H(ops_v_f32 x, ops_v_f32 y) {                 \
+        for (int i = 0; i < OPS_LANES; i++) x[i] = ops_nextafter_##H(x[i], y[i]);        \
+        return x;                                                                        \
+    }
+OPS_NEXT_HALF(f16) OPS_NEXT_HALF(bf16)
+#undef OPS_NEXT_HALF
+
 #endif

@@ -63,8 +63,8 @@ OPS_CALL void ops_trig_far_f32(float a, float *h, float *l, int32_t *quadrant) {
 OPS_CALL float ops_fmod_far_f32(float a, float b) {
     while (a >= b) {
         float c = b;
-        /* c = b 2^k, exact upwards, with a/c in [1, 2^22) */
-        while (a * 0x1p-21f >= c) c *= 0x1p21f;
+        /* c = b 2^k with a/c in [1, 2^21); a 2^-21 might round, c 2^21 does not */
+        while (c * 0x1p21f <= a) c *= 0x1p21f;
         float r = ops_fma_f32(-__builtin_truncf(a / c), c, a);
         a = r < 0 ? r + c : r;
     }

@@ -323,7 +323,7 @@ OPS_INLINE OPS_F OPS_N(silu)(OPS_F x) {
     OPS_F n, shifted, v = OPS_N(pick_max)(OPS_K(-110.0f), -OPS_N(abs)(x));
     OPS_FF s = OPS_N(sigmoid_ff)(OPS_N(exp_pair)(v, &n, &shifted), x < 0.0f, &n, &shifted);
     OPS_F y = OPS_N(pick_max)(OPS_K(-110.0f), x);
-    OPS_F r = OPS_N(scale2)(OPS_FMA(y, s.h, y * s.l), n, shifted);
+    OPS_F r = OPS_N(scale2)(OPS_FMA(y, s.h, OPS_N(pick_min)(OPS_K(0x1p127f), y) * s.l), n, shifted);
     return OPS_SEL(x == OPS_K(-__builtin_inff()), OPS_K(__builtin_nanf("")), r);
 }
 /* x sigmoid(2u), u = sqrt(2/pi)(x + 0.044715 x^3): the same as x (1 + tanh u)/2 without
@@ -337,7 +337,7 @@ OPS_INLINE OPS_F OPS_N(gelu_tanh)(OPS_F x) {
     OPS_FF v = OPS_N(ff_mul)(d, (OPS_FF){-a, OPS_K(0.0f)});
     s = OPS_N(sigmoid_ff)(OPS_N(exp_ff)(v, &n, &shifted), x < 0.0f, &n, &shifted);
     OPS_F y = OPS_N(pick_max)(OPS_K(-12.0f), x);
-    OPS_F r = OPS_N(scale2)(OPS_FMA(y, s.h, y * s.l), n, shifted);
+    OPS_F r = OPS_N(scale2)(OPS_FMA(y, s.h, OPS_N(pick_min)(OPS_K(0x1p127f), y) * s.l), n, shifted);
     return OPS_SEL(x == OPS_K(-__builtin_inff()), OPS_K(__builtin_nanf("")), r);
 }
 /* log(1 + e^x) = max(x, 0) + log1p(e^-|x|): never overflows, keeps the left tail. */
@@ -603,12 +603,15 @@ OPS_INLINE OPS_F OPS_N(cos)(OPS_F x) {
     OPS_F y = OPS_SEL((OPS_I)((q & 1u) != 0u), OPS_N(sin_poly)(r), OPS_N(cos_poly)(r));
     return OPS_FLT(OPS_BITS(y) ^ (((q + 1u) & 2u) << 30));
 }
-/* c h^3 + p h^5 + low, with h^3 as an ff: the part of an odd function after h, where that
- * part is as large as h/4 and single roundings would show. */
-OPS_INLINE OPS_F OPS_N(odd_rest)(OPS_F h, OPS_F c, OPS_F p, OPS_F low) {
+/* c h^3 + p h^5 + low as an ff, with h^3 as one too: the part of an odd function after h,
+ * where that part is as large as h/4 and single roundings would show. */
+OPS_INLINE OPS_FF OPS_N(odd_rest)(OPS_F h, OPS_F c, OPS_F p, OPS_F low) {
     OPS_F z = h * h, w = h * z;
     OPS_F wl = OPS_FMA(h, OPS_FMA(h, h, -z), OPS_FMA(h, z, -w));
-    return OPS_FMA(w, c, OPS_FMA(w * z, p, OPS_FMA(wl, c, low)));
+    OPS_F t = OPS_FMA(w * z, p, OPS_FMA(wl, c, low));
+    OPS_FF m = OPS_N(two_prod)(w, c), y = OPS_N(fast_two_sum)(m.h, t);
+    y.l += m.l;
+    return y;
 }
 /* tan = r + r^3 T(r^2) (2^-33.7) as an ff; -1/tan in odd quadrants. */
 OPS_INLINE OPS_F OPS_N(tan)(OPS_F x) {
@@ -624,12 +627,14 @@ OPS_INLINE OPS_F OPS_N(tan)(OPS_F x) {
     p = OPS_FMA(p, z, OPS_K(0x1.1110d6p-3f));
     /* d tan = (1 + tan^2) dr, and 1 + z + z^2 is near enough */
     OPS_F low = OPS_FMA(OPS_FMA(z, z, z), r.l, r.l);
-    OPS_FF t = OPS_N(fast_two_sum)(r.h, OPS_N(odd_rest)(r.h, OPS_K(0x1.555556p-2f), p, low));
+    OPS_FF y = OPS_N(odd_rest)(r.h, OPS_K(0x1.555556p-2f), p, low);
+    OPS_FF t = OPS_N(fast_two_sum)(r.h, y.h);
+    t.l += y.l;
     OPS_F c = -1.0f / t.h;
     OPS_F rest = OPS_FMA(c, t.h, OPS_K(1.0f)) + c * t.l;
     OPS_F odd = OPS_FMA(c, rest, c);
-    OPS_F y = OPS_SEL((OPS_I)((q & 1u) != 0u), odd, t.h + t.l);
-    return OPS_N(mulsign)(y, x);
+    OPS_F result = OPS_SEL((OPS_I)((q & 1u) != 0u), odd, t.h + t.l);
+    return OPS_N(mulsign)(result, x);
 }
 
 /* --------------------------------------------------- inverse trigonometry ---- */
@@ -694,16 +699,16 @@ OPS_INLINE OPS_F OPS_N(atan_core)(OPS_F small, OPS_F large, OPS_I swapped, OPS_I
     p = OPS_FMA(p, z, OPS_K(-0x1.24211ap-3f));
     p = OPS_FMA(p, z, OPS_K(0x1.9991ecp-3f));
     /* d atan = dt/(1 + t^2), near enough 1 - t^2/2 for the last bit */
-    OPS_F low = OPS_N(odd_rest)(q, OPS_K(-0x1.55553ep-2f), p, OPS_FMA(ql * -0.5f, z, ql));
+    OPS_FF y = OPS_N(odd_rest)(q, OPS_K(-0x1.55553ep-2f), p, OPS_FMA(ql * -0.5f, z, ql));
     OPS_F base = OPS_SEL(swapped, OPS_K(OPS_PIO2_HI),
                          OPS_SEL(negative, OPS_K(2.0f * OPS_PIO2_HI), OPS_K(0.0f)));
     OPS_F base_low = OPS_SEL(swapped, OPS_K(OPS_PIO2_LO),
                              OPS_SEL(negative, OPS_K(2.0f * OPS_PIO2_LO), OPS_K(0.0f)));
     OPS_I minus = (swapped != 0) ^ (negative != 0);
-    q = OPS_SEL(minus, -q, q);
-    low = OPS_SEL(minus, -low, low);
-    OPS_FF s = OPS_N(fast_two_sum)(base, q);
-    return s.h + (s.l + (low + base_low));
+    OPS_FF t = OPS_N(fast_two_sum)(q, y.h);
+    t.l += y.l;
+    OPS_FF s = OPS_N(fast_two_sum)(base, OPS_SEL(minus, -t.h, t.h));
+    return s.h + (s.l + (OPS_SEL(minus, -t.l, t.l) + base_low));
 }
 OPS_INLINE OPS_F OPS_N(atan)(OPS_F x) {
     OPS_F a = OPS_N(abs)(x), one = OPS_K(1.0f);
@@ -814,7 +819,8 @@ OPS_INLINE OPS_F OPS_N(pow)(OPS_F x, OPS_F y) {
     r = OPS_SEL((a == 0.0f) | (a == inf), end, r);
     OPS_I whole = OPS_N(trunc)(y) == y;
     OPS_I odd = whole & (OPS_N(trunc)(0.5f * y) != 0.5f * y) & (b < 0x1p24f);
-    r = OPS_SEL(odd, OPS_N(copysign)(r, x), r);
+    /* Select the sign, not the result: clang 14 merges the latter into a wrong vpternlog. */
+    r = OPS_N(copysign)(r, OPS_SEL(odd, x, OPS_K(0.0f)));
     r = OPS_SEL((x < 0.0f) & (a < inf) & (OPS_N(trunc)(y) != y), OPS_K(__builtin_nanf("")), r);
     r = OPS_SEL((x != x) | (y != y), x + y, r);
     return OPS_SEL((x == 1.0f) | (y == 0.0f), OPS_K(1.0f), r);

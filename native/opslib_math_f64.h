@@ -28,14 +28,30 @@ OPS_INLINE double ops_softplus_f64(double x) {
     return (x > 0 ? x : x != x ? x : 0.0) + __builtin_log1p(__builtin_exp(-__builtin_fabs(x)));
 }
 OPS_INLINE double ops_log_sigmoid_f64(double x) { return -ops_softplus_f64(-x); }
-/* x * Phi(x); erfc keeps its relative accuracy in the tail, where 1 + erf cancels. */
+/* x Phi(x); erfc keeps its relative accuracy in the tail, where 1 + erf cancels.  There a
+ * rounding of its argument a counts 2 a^2 times, so what a = -x/sqrt 2 loses comes back
+ * through the derivative. */
 OPS_INLINE double ops_gelu_f64(double x) {
-    return x * (0.5 * __builtin_erfc(-0.70710678118654752440 * x));
+    double a = x * -0x1.6a09e667f3bcdp-1;
+    double lost = __builtin_fma(x, -0x1.6a09e667f3bcdp-1, -a) + x * 0x1.bdd3413b26456p-55;
+    double t = __builtin_erfc(a);
+    if (a > 1 && a < 30) t -= lost * (1.1283791670955126 * __builtin_exp(-a * a));
+    return x * (0.5 * t);
 }
-/* (1 + tanh u)/2 = sigmoid(2u), which does not cancel for negative x. */
+/* x sigmoid(2u), u = sqrt(2/pi)(x + 0.044715 x^3), does not cancel for negative x.  2u
+ * reaches 745, so it is formed as a sum v + l of doubles, and e^(v + l) = e^v (1 + l). */
 OPS_INLINE double ops_gelu_tanh_f64(double x) {
-    double u = x * (1.5957691216057307117 + 0.071354816272600249 * x * x);
-    return x * ops_sigmoid_f64(u);
+    if (x > 40) return x;
+    if (x < -40) return x * 0.0; /* -inf: nan, as the formula has it */
+    double s = x * x, sl = __builtin_fma(x, x, -s);
+    double p = s * 0x1.2444f2a4d8b4bp-4, pl = __builtin_fma(s, 0x1.2444f2a4d8b4bp-4, -p);
+    pl += __builtin_fma(sl, 0x1.2444f2a4d8b4bp-4, s * -0x1.6c843a29d1c70p-61);
+    double c = p + 0x1.9884533d43651p+0, t = c - p;
+    double cl = (p - (c - t)) + (0x1.9884533d43651p+0 - t) + (pl + -0x1.cbc0d30ebfd15p-54);
+    double v = x * c, vl = __builtin_fma(x, c, -v) + x * cl;
+    double e = __builtin_exp(-__builtin_fabs(v));
+    e = __builtin_fma(e, v < 0 ? vl : -vl, e);
+    return x * ((v < 0 ? e : 1.0) / (1.0 + e));
 }
 /* Python's remainder: fmod moved to the divisor's sign; a zero takes that sign too. */
 OPS_INLINE double ops_remainder_f64(double x, double y) {

@@ -123,9 +123,9 @@ OPS_ARG_BOTH(u16, i32, OPS_WIDE_U16)
 #endif
 
 #define OPS_TRANSPOSE_LOOP(U, i0, i1, j0, j1)                                            \
-    for (int64_t i = i0; i < i1; i++)                                                    \
-        for (int64_t j = j0; j < j1; j++)                                                \
-            ((ops_##U *)to)[j * to_pitch + i] = ((const ops_##U *)from)[i * from_pitch + j];
+    for (int64_t r = i0; r < i1; r++)                                                    \
+        for (int64_t c = j0; c < j1; c++)                                                \
+            ((ops_##U *)to)[c * to_pitch + r] = ((const ops_##U *)from)[r * from_pitch + c];
 
 #if defined(OPS_LOW_HALVES)
 #define OPS_TRANSPOSE_SQUARES(U)                                                         \

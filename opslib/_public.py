@@ -86,9 +86,7 @@ def explain(
         arrays, attributes: of the call.
         backend: as in the call.
     """
-    return inspection.explain(
-        _handle(operator), *arrays, backend=backend, **attributes
-    )
+    return inspection.explain(_handle(operator), *arrays, backend=backend, **attributes)
 
 
 def _handle(operator: str | Callable[..., Any]) -> Handle:
@@ -104,9 +102,7 @@ def _handle(operator: str | Callable[..., Any]) -> Handle:
         operator = getattr(_api, operator)
     handle = getattr(operator, "handle", None)
     if not isinstance(handle, Handle):
-        raise ArgumentError(
-            f"{operator!r} is not an operator of opslib", code="E0705"
-        )
+        raise ArgumentError(f"{operator!r} is not an operator of opslib", code="E0705")
     return handle
 
 

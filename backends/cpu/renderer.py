@@ -155,14 +155,14 @@ class CpuKernel:
             held = f"{check.operand} holds {value}, and " if check.operand else ""
             return OperandIndexError(
                 f"{self.program.name}: {check.message} ({held}the extent is {extent})",
-                code="E0750",
+                code="E0708",
                 help="indices must be within the axis they index",
             )
         return KernelError(
             f"{self.program.name}: out of memory for scratch"
             if code == 2
             else f"{self.program.name}: the kernel failed with code {code}",
-            code="E0751",
+            code="E0804",
             help="free memory, or use fewer threads (opslib.set_num_threads)",
         )
 

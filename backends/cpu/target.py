@@ -51,7 +51,14 @@ TARGETS: tuple[Target, ...] = (
         64,
         ("-march=native", "-mprefer-vector-width=512"),
     ),
-    Target("avx2", _X86, ("avx2", "fma", "f16c"), 32, ("-march=native",)),
+    Target(
+        "avx2",
+        _X86,
+        ("avx2", "fma", "f16c"),
+        32,
+        ("-march=x86-64-v3", "-mtune=native"),
+        ("-mcpu=x86_64_v3",),
+    ),
     Target(
         "sve",
         _ARM,
@@ -128,7 +135,8 @@ def vector_bits(target: Target) -> int:
 def compiler_flags(target: Target, compiler: str) -> tuple[str, ...]:
     """All flags of a kernel's compilation.
 
-    -fwrapv: signed integers wrap, as the specs say. No -ffast-math: nan and inf mean
+    -fwrapv: signed integers wrap, as the specs say. -fno-strict-aliasing: native row
+    operations move elements as bits of their size. No -ffast-math: nan and inf mean
     something. -ffp-contract=off: a sum of a product rounds twice unless fma is written.
     """
     rows = target.zig_flags if compiler == "zig" else target.flags
@@ -139,6 +147,7 @@ def compiler_flags(target: Target, compiler: str) -> tuple[str, ...]:
         "-std=gnu11",
         "-O3",
         "-fwrapv",
+        "-fno-strict-aliasing",
         "-ffp-contract=off",
         "-fno-math-errno",
         "-fno-trapping-math",

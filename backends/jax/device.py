@@ -17,12 +17,15 @@ from .scope import is_concrete, wide_types
 
 MISSING = "jax is not installed: pip install 'opslib[jax]'"
 
-# Units in the last place on XLA's CPU, seen over dense samples and rounded up; see
-# tests/backends/test_jax.py. XLA turns a division by a constant into a product.
+# Units in the last place on XLA's CPU, jax 0.10, float32. Measured on 3 * 10^5 points
+# of +-20 and +-1e30: exp 1.0, log2 2.1, tanh 4.3, erf 4.9, expm1 4.9, sinh and cosh
+# 24.4, erfc 63.6, the others below 3.4; stated with room, as float64 is not measured.
+# XLA turns a division by a constant into a product.
 ULP = {
     **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p"), 8.0),
     **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "atan2"), 8.0),
-    **dict.fromkeys(("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"), 8.0),
+    **dict.fromkeys(("tanh", "asinh", "acosh", "atanh"), 8.0),
+    **dict.fromkeys(("sinh", "cosh"), 32.0),
     **dict.fromkeys(("hypot", "pow"), 8.0),
     "div": 1.5,
     "reciprocal": 1.0,

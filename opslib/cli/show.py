@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from rich.syntax import Syntax
 from rich.text import Text
 
@@ -18,8 +19,9 @@ from opslib.dispatch import routing
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.inspection import sample_program
 from opslib.dispatch.plan import kernel_for
-from opslib.errors import ArgumentError, OpslibError
+from opslib.errors import ArgumentError, OperandIndexError, OpslibError, ShapeError
 from opslib.runtime import registry
+from opslib.tuning.workloads import abstract_call, sample_arrays, workload_text
 
 PARTS = (
     "about",
@@ -60,8 +62,11 @@ def run(given: argparse.Namespace) -> int:
     for part in wanted:
         try:
             texts[part] = _MAKERS[part](handle, given)
-        except (OpslibError, ImportError, NotImplementedError) as error:
+        except OpslibError as error:
             texts[part] = f"not available: {error}"
+            failed = failed or given.only is not None
+        except (ImportError, NotImplementedError):
+            texts[part] = "not available in this version"
             failed = failed or given.only is not None
     if given.json:
         terminal.print_json({"operator": handle.name, **texts})
@@ -97,8 +102,9 @@ def handle_of(name: str) -> Handle:
 
 
 def _heading(part: str, given: argparse.Namespace) -> str:
+    operator: str = given.operator
     return {
-        "about": given.operator,
+        "about": operator,
         "reference": "reference (NumPy)",
         "source": f"kernel ({given.backend or 'cpu'})",
         "bound": "error bound",
@@ -193,16 +199,10 @@ def _source_of(handle: Handle, backend: str, given: argparse.Namespace) -> str:
 
 
 def _bound(handle: Handle, given: argparse.Namespace) -> str:
-    from opslib.tuning.workloads import sample_arrays
-
     backend = given.backend or "cpu"
-    arrays, attributes = sample_arrays(handle.operator, given.dtype, given.rank)
-    function: Any = getattr(opslib, handle.name)
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        found = function.bound(*arrays, backend=backend, **attributes)
-    shapes = ", ".join(f"{a.dtype.name}{list(a.shape)}" for a in _flat(arrays))
+    arrays, found = _sample_bounds(handle, given, backend)
+    real = [a for a in _flat(arrays) if isinstance(a, np.ndarray)]
+    shapes = ", ".join(f"{a.dtype.name}{list(a.shape)}" for a in real)
     lines = [f"for random {shapes}, by what {backend} declares of its arithmetic:"]
     for result, bound in zip(handle.operator.results, found, strict=False):
         finite = np.asarray(bound, np.float64)
@@ -215,9 +215,25 @@ def _bound(handle: Handle, given: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def _cost(handle: Handle, given: argparse.Namespace) -> str:
-    from opslib.tuning.workloads import abstract_call, workload_text
+def _sample_bounds(
+    handle: Handle, given: argparse.Namespace, backend: str
+) -> tuple[tuple[Any, ...], Any]:
+    """The arrays of a small call, and the bounds of its results."""
+    function: Any = getattr(opslib, handle.name)
+    failure: OpslibError | None = None
+    for seed in range(20):
+        # Shapes and indices drawn from the signature alone may not fit the data.
+        call = sample_arrays(handle.operator, given.dtype, given.rank, seed)
+        try:
+            with np.errstate(all="ignore"):
+                return call[0], function.bound(*call[0], backend=backend, **call[1])
+        except (OperandIndexError, ShapeError) as error:
+            failure = error
+    assert failure is not None
+    raise failure
 
+
+def _cost(handle: Handle, given: argparse.Namespace) -> str:
     function: Any = getattr(opslib, handle.name)
     lines = []
     for workload in handle.operator.clauses.workloads:

@@ -169,9 +169,8 @@ JAX = Dialect(
     module="jnp",
     imports="import jax.numpy as jnp",
     helpers="opslib.backends.jax.helpers",
-    functions={k: f"jnp.{v}" for k, v in _MODULE.items() if k not in ("fmod", "atan2")}
-    | {"atan2": "jnp.arctan2"},
-    helper_names={**_HELPER_NAMES, "fmod": "fmod"},
+    functions={k: f"jnp.{v}" for k, v in _MODULE.items() if k not in ("fmod", "exp2")},
+    helper_names={**_HELPER_NAMES, "fmod": "fmod", "exp2": "exp2"},
     cumulative={
         "sum": "jnp.cumsum",
         "prod": "jnp.cumprod",

@@ -2,7 +2,7 @@
 
 Source: W. J. Cody, Rational Chebyshev approximations for the error function,
 Math. Comp. 23 (1969), 631-637. Worst error seen against mpmath over 10^5 points: see
-tests/codegen/test_array_helpers.py.
+tests/codegen/test_array_style.py.
 """
 
 from __future__ import annotations

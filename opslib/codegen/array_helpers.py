@@ -279,4 +279,4 @@ def check(
             message += f" at {first}"
     if extent is not None:
         message += f", the extent is {np.broadcast_to(extent, holds.shape)[first]}"
-    raise OperandIndexError(message, code="E0713")
+    raise OperandIndexError(message, code="E0708")

@@ -7,14 +7,30 @@ long is cut the same way.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from opslib.codegen.c_names import Names
+from opslib.codegen.c_types import (
+    BITOR,
+    CALL,
+    COMPARISONS,
+    EQUAL,
+    INFIX,
+    LOGIC,
+    LOOSE,
+    PLUS,
+    SHORT,
+    TERNARY,
+    TIMES,
+    UNARY,
+    Dialect,
+    Text,
+    constant,
+    held,
+    value_type,
+)
 from opslib.ir.dtypes import BOOL, INT64, DType
 from opslib.ir.expr import (
     Cast,
@@ -32,134 +48,11 @@ from opslib.ir.expr import (
 from opslib.ir.loops import Buffer
 from opslib.lowering.skeletons import arith
 
-SHORT = {
-    "bool": "bool",
-    "int8": "i8",
-    "int16": "i16",
-    "int32": "i32",
-    "int64": "i64",
-    "uint8": "u8",
-    "uint16": "u16",
-    "uint32": "u32",
-    "uint64": "u64",
-    "float16": "f16",
-    "bfloat16": "bf16",
-    "float32": "f32",
-    "float64": "f64",
-}
-_CTYPE = {
-    "bool": "bool",
-    "float16": "float",
-    "bfloat16": "float",
-    "float32": "float",
-    "float64": "double",
-}
-_STORED = {"bool": "ops_bool", "float16": "ops_f16", "bfloat16": "ops_bf16"}
-
-# C's precedence, the tighter the larger.
-CALL, UNARY, TIMES, PLUS, SHIFT, ORDER, EQUAL = 15, 14, 13, 12, 11, 10, 9
-BITAND, BITXOR, BITOR, AND, OR, TERNARY, LOOSE = 8, 7, 6, 5, 4, 3, 0
-INFIX = {
-    "add": ("+", PLUS),
-    "sub": ("-", PLUS),
-    "mul": ("*", TIMES),
-    "div": ("/", TIMES),
-    "lt": ("<", ORDER),
-    "le": ("<=", ORDER),
-    "gt": (">", ORDER),
-    "ge": (">=", ORDER),
-    "eq": ("==", EQUAL),
-    "ne": ("!=", EQUAL),
-    "bitand": ("&", BITAND),
-    "bitor": ("|", BITOR),
-    "bitxor": ("^", BITXOR),
-}
-LOGIC = {"and": ("&&", AND), "or": ("||", OR), "xor": ("!=", EQUAL)}
-COMPARISONS = frozenset(("lt", "le", "gt", "ge", "eq", "ne"))
-# Primitives whose function has another name than the primitive.
-RENAMED = {"max": "maximum", "min": "minimum", "mod": "remainder"}
-
+# Longer operands become named locals; so do shared values of this many nodes, and a
+# condition with larger branches becomes an if statement.
 MAX_TEXT = 58
 _WEIGHTY = 3
 _BIG_BRANCH = 14
-
-Text = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What a C-like language changes.
-
-    Attributes:
-        name: for messages.
-        function: a primitive's scalar function: (name, short type) -> text.
-        address_space: printed before pointers to arguments, e.g. ``__gm__``.
-        includes: lines at the head of a translation unit.
-        wraps: whether signed + - * wrap (``-fwrapv``); else functions are called.
-    """
-
-    name: str
-    function: Callable[[str, str], str]
-    address_space: str = ""
-    includes: tuple[str, ...] = ()
-    wraps: bool = True
-
-
-HOST = Dialect(
-    "c",
-    lambda name, short: f"ops_{RENAMED.get(name, name)}_{short}",
-    "",
-    ('#include "opslib_kernel.h"',),
-)
-
-
-def value_type(dtype: DType) -> str:
-    """The C type in which a value of `dtype` is held."""
-    return _CTYPE.get(dtype.name, f"{dtype.name}_t")
-
-
-def stored_type(dtype: DType) -> str:
-    """The C type of an element in memory."""
-    return _STORED.get(dtype.name) or value_type(dtype)
-
-
-def held(dtype: DType) -> str:
-    """The short name of the type a value is held in: f32 for 16-bit floats."""
-    return "f32" if dtype.name in ("float16", "bfloat16") else SHORT[dtype.name]
-
-
-def constant(value: bool | int | float, dtype: DType) -> Text:
-    """A literal that gives exactly `value` rounded to `dtype`."""
-    if dtype == BOOL:
-        return ("true" if value else "false"), CALL
-    if dtype.is_integer:
-        return _integer(int(value), dtype)
-    wide = dtype.name == "float64"
-    with np.errstate(all="ignore"):
-        exact = float(dtype.numpy.type(value))
-    if math.isnan(exact):
-        return ("(double)NAN" if wide else "NAN"), UNARY
-    if math.isinf(exact):
-        text = "(double)INFINITY" if wide else "INFINITY"
-        return (f"-{text}" if exact < 0 else text), UNARY
-    suffix = "" if wide else "f"
-    short = repr(exact)
-    if len(short) > 8 or "e" in short:
-        short = exact.hex()
-        head, _, tail = short.partition("p")
-        short = f"{head.rstrip('0').rstrip('.') if '.' in head else head}p{tail}"
-    return f"{short}{suffix}", UNARY if short.startswith("-") else CALL
-
-
-def _integer(value: int, dtype: DType) -> Text:
-    if dtype.kind == "uint":
-        return (f"{value}u" if dtype.bits < 64 else f"UINT64_C({value})"), CALL
-    if value == -(1 << 63):
-        return "INT64_MIN", CALL
-    if dtype.bits == 32 and value == -(1 << 31):
-        return "INT32_MIN", CALL
-    text = str(value) if abs(value) < 1 << 31 else f"INT64_C({value})"
-    return text, UNARY if value < 0 else CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +295,8 @@ class ExpressionPrinter:
             inner = f"{self.operand(args[0], TIMES)} / {self.operand(args[1], UNARY)}"
             text = f"{self.dialect.function('floor', held(dtype))}({inner})", CALL
         else:
-            function = self.dialect.function(op, held(dtype))
+            short = SHORT[dtype.name] if op == "nextafter" else held(dtype)
+            function = self.dialect.function(op, short)
             inner = ", ".join(self.operand(a, TERNARY) for a in args)
             text = f"{function}({inner})", CALL
         return self._narrowed(node, text)
@@ -410,7 +304,7 @@ class ExpressionPrinter:
     def _narrowed(self, node: Prim, text: Text) -> Text:
         """C computes narrow integers in int, and halves in float: cut the result."""
         dtype = node.dtype
-        if dtype.name in ("float16", "bfloat16"):
+        if dtype.name in ("float16", "bfloat16") and node.op != "nextafter":
             short = SHORT[dtype.name]
             return f"ops_{short}_to_f32(ops_f32_to_{short}({text[0]}))", CALL
         if dtype.is_integer and dtype.bits < 32 and text[1] != CALL:
@@ -419,6 +313,10 @@ class ExpressionPrinter:
 
     def _logic(self, op: str, args: tuple[Expr, ...]) -> Text:
         sign, level = LOGIC[op]
+        if op == "and":
+            for known, other in (args, args[::-1]):
+                if self.is_true(known):
+                    return self.render(other)
         if op == "xor":
             left, right = self.operand(args[0], PLUS), self.operand(args[1], PLUS)
             return f"{left} {sign} {right}", level
@@ -437,6 +335,13 @@ class ExpressionPrinter:
     def _divides(self, a: Expr, b: Expr) -> bool:
         """Whether C's division of a by b is the floor, and b is not 0."""
         return self.is_positive(b) and self.is_nonnegative(a)
+
+    def is_true(self, node: Expr) -> bool:
+        """Whether the test is a lower bound of 0 that is known to hold here."""
+        match node:
+            case Prim("ge", (a, Const(value, dtype)), _) if dtype == INT64:
+                return value == 0 and self.is_nonnegative(a)
+        return False
 
     def is_positive(self, node: Expr) -> bool:
         """Whether the integer is known to be above 0 here."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opslib.codegen.c_expressions import Entry, value_type
+from opslib.codegen.c_expressions import Entry
+from opslib.codegen.c_moves import MovePrinter
+from opslib.codegen.c_types import value_type
 from opslib.codegen.c_vector import (
     MASK,
     Lanes,
-    VectorPrinter,
     mask_width,
     vector_type,
 )
@@ -40,7 +41,7 @@ _SMALL = 10
 _HORIZONTAL = {"add": "hsum", "mul": "hprod", "max": "hmax", "min": "hmin"}
 
 
-class ReducePrinter(VectorPrinter):
+class ReducePrinter(MovePrinter):
     """Adds `Reduce`."""
 
     def body(self, statements: tuple[Statement, ...]) -> None:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opslib.codegen.c_expressions import (
+from opslib.codegen.c_expressions import Entry
+from opslib.codegen.c_names import Names, mangle
+from opslib.codegen.c_statements import StatementPrinter
+from opslib.codegen.c_types import (
     HOST,
     LOOSE,
     PLUS,
     UNARY,
     Dialect,
-    Entry,
     stored_type,
     value_type,
 )
-from opslib.codegen.c_names import Names, mangle
-from opslib.codegen.c_statements import StatementPrinter
 from opslib.ir.dtypes import BOOL
 from opslib.ir.expr import ONE, Expr, Prim, walk
 from opslib.ir.loops import Buffer, For, If, Kernel, Reduce, Statement

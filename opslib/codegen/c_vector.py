@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from opslib.codegen.c_expressions import (
+from opslib.codegen.c_expressions import MAX_TEXT, Entry, ExpressionPrinter, base_name
+from opslib.codegen.c_types import (
     BITAND,
     CALL,
     COMPARISONS,
     INFIX,
     LOOSE,
-    MAX_TEXT,
     PLUS,
     SHORT,
     TERNARY,
     UNARY,
-    Entry,
-    ExpressionPrinter,
     Text,
-    base_name,
     constant,
     held,
     stored_type,
@@ -41,7 +38,6 @@ from opslib.ir.expr import (
     Var,
     walk,
 )
-from opslib.lowering.skeletons import arith
 
 MASK = "ops_v_i32"
 _WIDTH = {8: "i8", 16: "i16", 32: "i32", 64: "i64"}
@@ -95,21 +91,6 @@ class VectorPrinter(ExpressionPrinter):
             or (isinstance(n, Var) and n.name in lanes.varying)
             for n in walk(root)
         )
-
-    def _moves(
-        self, indices: tuple[Expr, ...], buffer: str
-    ) -> tuple[Expr, Expr] | None:
-        """(step, base) of the linear offset along the lanes, or None if not affine."""
-        assert self.lanes is not None
-        step: Expr = arith.integer(0)
-        base: Expr = arith.integer(0)
-        for index, stride in zip(indices, self.buffers[buffer].strides, strict=True):
-            found = arith.affine(index, self.lanes.index)
-            if found is None or self.varies(found[1]) or self.varies(found[0]):
-                return None
-            step = arith.add(step, arith.mul(found[0], stride))
-            base = arith.add(base, arith.mul(found[1], stride))
-        return step, base
 
     # -- naming ------------------------------------------------------------------------
 
@@ -225,54 +206,9 @@ class VectorPrinter(ExpressionPrinter):
                 return self._lane_prim(node)
         raise TypeError(type(node).__name__)
 
-    def _live(self) -> str:
-        assert self.lanes is not None
-        return self.lanes.count or "OPS_LANES"
-
     def _lane_read(self, node: Read) -> str:
-        short = SHORT[node.type.name]
-        text = self._load(node, short)
-        return f"ops_bool_to_mask_i32({text})" if node.type == BOOL else text
-
-    def _load(self, node: Read, short: str) -> str:
-        assert self.lanes is not None
-        where = "" if self.mask is None else "_where"
-        moves = self._moves(node.indices, node.tensor)
-        if moves is None:
-            offset = self._offsets(node.tensor, node.indices)
-            last = self._live() if self.mask is None else self.mask
-            pointer = self.pointer(node.tensor)
-            return f"ops_gather{where}_{short}({pointer}, {offset}, {last})"
-        step, base = moves
-        place = self.place(node.tensor, step, base)
-        if arith.integer(1) is step:
-            if self.mask is not None:
-                return f"ops_load_where_{short}({place}, {self.mask})"
-            if self.lanes.count is not None:
-                return f"ops_load_n_{short}({place}, {self.lanes.count})"
-            return f"ops_load_{short}({place})"
-        last = self._live() if self.mask is None else self.mask
-        stride = self.operand(step, LOOSE)
-        return f"ops_loads{where}_{short}({place}, {stride}, {last})"
-
-    def place(self, buffer: str, step: Expr, base: Expr) -> str:
-        """The address of the first lane's element."""
-        assert self.lanes is not None
-        row = self.find(("row", buffer, base))
-        first = Index(self.lanes.index)
-        if row is not None:
-            start, rest = row.text, arith.mul(first, step)
-        else:
-            start, rest = self.pointer(buffer), arith.add(base, arith.mul(first, step))
-        if rest is arith.integer(0):
-            return start
-        lazy, self.lazy = self.lazy, self.lazy + (self.mask is not None)
-        text = self.operand(rest, PLUS)
-        self.lazy = lazy
-        return f"{start} + {text}"
-
-    def _offsets(self, buffer: str, indices: tuple[Expr, ...]) -> str:
-        return self.lane_operand(self.linear(buffer, indices), LOOSE)
+        """A load; see c_moves.py."""
+        raise NotImplementedError
 
     def _lane_cast(self, value: Expr, dtype: DType) -> Text:
         source = value.dtype
@@ -342,6 +278,8 @@ class VectorPrinter(ExpressionPrinter):
         """A condition that all lanes share: only one side is computed."""
         reads = any(isinstance(n, Read) for n in walk(node.yes, node.no))
         condition = self._uniform(node.condition)
+        if not condition.isidentifier():
+            condition = f"({condition})"
         if not reads:
             yes, no = (
                 self.lane_operand(node.yes, UNARY),
@@ -350,7 +288,7 @@ class VectorPrinter(ExpressionPrinter):
             return f"{condition} ? {yes} : {no}", TERNARY
         name = self.names.fresh("chosen")
         self.line(f"{vector_type(node.dtype)} {name};")
-        with self.block(f"if ({condition})"):
+        with self.block(f"if ({bare(condition)})"):
             self.line(f"{name} = {self.lane_text(node.yes)[0]};")
         with self.block("else"):
             self.line(f"{name} = {self.lane_text(node.no)[0]};")
@@ -378,12 +316,13 @@ class VectorPrinter(ExpressionPrinter):
             left, right = self._bare(args[0], PLUS), self._bare(args[1], UNARY)
             text = f"ops_floor_v_{short}({left} / {right})", CALL
         else:
-            function = self.dialect.function(op, f"v_{short}")
+            kind = SHORT[dtype.name] if op == "nextafter" else short
+            function = self.dialect.function(op, f"v_{kind}")
             inner = ", ".join(self.lane_operand(a, LOOSE) for a in args)
             text = f"{function}({inner})", CALL
         if op in _TESTS:
             return self._widths(text[0], dtype)
-        if dtype.name in ("float16", "bfloat16"):
+        if dtype.name in ("float16", "bfloat16") and op != "nextafter":
             kind = SHORT[dtype.name]
             return f"ops_round_v_f32_to_{kind}({text[0]})", CALL
         return text
@@ -391,6 +330,10 @@ class VectorPrinter(ExpressionPrinter):
     def _lane_logic(self, op: str, args: tuple[Expr, ...]) -> Text:
         if op == "not":
             return f"~{self.lane_operand(args[0], CALL)}", UNARY
+        if op == "and":
+            for known, other in (args, args[::-1]):
+                if self.is_true(known):
+                    return self.lane_text(other)
         left = self.lane_operand(args[0], CALL)
         if op in ("and", "or") and any(isinstance(n, Read) for n in walk(args[1])):
             # The second operand is read only where the first does not decide.
@@ -424,52 +367,6 @@ class VectorPrinter(ExpressionPrinter):
         name = self.names.fresh("test")
         self.line(f"const {MASK} {name} = {text};")
         return name
-
-    # -- stores ------------------------------------------------------------------------
-
-    def lane_store(self, buffer: str, indices: tuple[Expr, ...], value: Expr) -> None:
-        """Stores OPS_LANES values, or as many as are live."""
-        assert self.lanes is not None
-        dtype = self.buffers[buffer].dtype
-        short = SHORT[dtype.name]
-        if (
-            short in ("f16", "bf16")
-            and isinstance(value, Cast)
-            and (value.value.dtype.name == "float32")
-        ):
-            value = value.value  # the store itself rounds
-        text = self.vector(value)
-        if dtype == BOOL:
-            text = f"ops_mask_i32_to_bool({text})"
-        moves = self._moves(indices, buffer)
-        mask = self.mask
-        if moves is None or moves[0] is arith.integer(0):
-            offset = (
-                self._offsets(buffer, indices)
-                if moves is None
-                else (f"ops_splat_i64({self.operand(moves[1], LOOSE)})")
-            )
-            mask = mask or f"ops_first_i32({self._live()})"
-            pointer = self.pointer(buffer)
-            self.line(
-                f"ops_scatter_where_{short}({pointer}, {offset}, {text}, {mask});"
-            )
-            return
-        step, base = moves
-        place = self.place(buffer, step, base)
-        if arith.integer(1) is step:
-            if mask is not None:
-                self.line(f"ops_store_where_{short}({place}, {text}, {mask});")
-            elif self.lanes.count is not None:
-                self.line(f"ops_store_n_{short}({place}, {text}, {self.lanes.count});")
-            else:
-                self.line(f"ops_store_{short}({place}, {text});")
-            return
-        stride = self.operand(step, LOOSE)
-        if mask is not None:
-            self.line(f"ops_stores_where_{short}({place}, {stride}, {text}, {mask});")
-        else:
-            self.line(f"ops_stores_{short}({place}, {stride}, {text}, {self._live()});")
 
 
 def bare(text: str) -> str:

@@ -109,7 +109,7 @@ class _Machine:
                     raise OperandIndexError(
                         f"{self.kernel.messages[check]}: {held} of "
                         f"{self.value(extent, scope)}",
-                        code="E0750",
+                        code="E0708",
                     )
             case loops.Intrinsic():
                 self.intrinsic(s, scope)

@@ -164,8 +164,7 @@ def _joins(
 ) -> bool:
     """Whether entries k - 1 and k of the pack can be one axis of the tensor."""
     places = [
-        [d for d, tag in enumerate(tensor.tags) if tag == (pack, j)]
-        for j in (k - 1, k)
+        [d for d, tag in enumerate(tensor.tags) if tag == (pack, j)] for j in (k - 1, k)
     ]
     if not places[0] and not places[1]:
         return True

@@ -11,9 +11,7 @@ from opslib.language.library import load_library
 
 def api_source() -> str:
     """The text that ``opslib/_api.py`` should have."""
-    return module_source(
-        (o.span.source.name, o) for o in load_library().values()
-    )
+    return module_source((o.span.source.name, o) for o in load_library().values())
 
 
 def main() -> int:

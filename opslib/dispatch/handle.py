@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch.call import Request, run, run_planned
 from opslib.dispatch.prepare import record
-from opslib.dispatch.signature import keywords
+from opslib.dispatch.signature import default_text, keywords
+from opslib.dispatch.state import state
 from opslib.errors import ArgumentError
+from opslib.ir.dtypes import DType
+from opslib.ir.roles import attribute_type
+from opslib.language.library import load_library
 from opslib.language.syntax import Operator, Source
 from opslib.runtime import launcher
 
 _FAST_LIMIT = 256
+
+
+# Held while the shipped specs are read.
+_loading = threading.Lock()
 
 
 class Handle:
@@ -41,7 +51,10 @@ class Handle:
         self._operator = operator
         self._library = library
         self._fast: dict[tuple[Any, ...], Any] = {}
+        # The same where a backend is wanted, by its name.
+        self._routed: dict[tuple[str, tuple[Any, ...]], Any] = {}
         self._lock = threading.Lock()
+        self._names: tuple[str, ...] | None = None
         self._plain: Any = None
 
     # --- the spec ------------------------------------------------------------------
@@ -50,9 +63,8 @@ class Handle:
     def library(self) -> Mapping[str, Operator]:
         """All operators that this one's spec may call."""
         if self._library is None:
-            from opslib.language.library import load_library
-
-            self._library = load_library()
+            with _loading:  # All handles share one library, whichever thread reads it.
+                self._library = load_library()
         return self._library
 
     @property
@@ -61,6 +73,13 @@ class Handle:
         if self._operator is None:
             self._operator = self.library[self.name]
         return self._operator
+
+    @property
+    def keyword_names(self) -> tuple[str, ...]:
+        """Names of the attributes, in the order in which `fast` takes their values."""
+        if self._names is None:
+            self._names = tuple(k.name for k in keywords(self.operator))
+        return self._names
 
     @property
     def text(self) -> str:
@@ -91,47 +110,48 @@ class Handle:
             return self._new_fast(values)
 
     def _new_fast(self, values: tuple[Any, ...]) -> Any:
-        names = [k.name for k in keywords(self.operator)]
-        attributes = dict(zip(names, values, strict=True))
-        miss = functools.partial(self._missed, attributes)
-        keep = _hashable(values)
-        # 0.0 and -0.0 are one key and two values: such calls are planned by the slow
-        # path, which tells them apart.
-        if not keep or any(isinstance(v, float) and v == 0 for v in values):
+        miss = Miss(self, values)
+        if not self._is_key(values):
             return miss
         made = launcher.fast_call(miss)
+        miss.calls = made
         with self._lock:
             if len(self._fast) >= _FAST_LIMIT:
                 self._fast.clear()
             return self._fast.setdefault(values, made)
 
-    def _missed(self, attributes: dict[str, Any], *arrays: Any) -> Any:
-        """The slow path of a call that no record fits; leaves one for the next."""
-        if any(type(a).__module__ == "torch" for a in arrays):
-            hosted = foreign.torch_on_host(arrays)
-            if hosted is not None:
-                # The same memory as NumPy arrays takes the fast path.
-                values = tuple(attributes.values())
-                return foreign.as_torch(self.fast(*values)(*hosted))
-        request = self.request(self._grouped(arrays), attributes)
-        results, plan = run_planned(request)
-        values = tuple(attributes.values())
-        fast = self._fast.get(values) if _hashable(values) else None
-        if fast is not None:
-            pack = None if self.result is None else self._packer(request)
-            prepared = record(plan, arrays, pack)
-            if prepared is not None:
-                fast.insert(prepared)
-        return self.packed(request, results)
+    def _is_key(self, values: tuple[Any, ...]) -> bool:
+        """Whether equal values mean the same call: 0.0 and -0.0 may not.
 
-    def _packer(self, request: Request) -> Any:
+        (1, 1.0 and True are one key too. The first of them to be used is checked
+        against the attribute's type, the others then count as that one.)
+        """
+        try:
+            hash(values)
+        except TypeError:
+            return False
+        floats = {
+            p.name
+            for p in self.operator.attributes
+            if attribute_type(p).kind == "float"
+        }
+        for name, value in zip(self.keyword_names, values, strict=True):
+            zero = isinstance(value, bool | int | float | np.generic) and value == 0
+            if name in floats and (zero or isinstance(value, tuple)):
+                return False
+        return True
+
+    def packer(self, request: Request) -> Any:
+        """What makes the NamedTuple of a tuple of results; None for one result."""
+        if self.result is None:
+            return None
         names = self.result_names(request)
         fields = self.result._fields
         if tuple(names) == fields:
             return self.result._make
         return lambda values: self.result(**dict(zip(names, values, strict=True)))
 
-    def _grouped(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    def grouped(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
         """Flat arrays as `Request` wants them: a variadic parameter's as a tuple."""
         tensors = self.operator.tensors
         if any(p.variadic for p in tensors):
@@ -146,9 +166,34 @@ class Handle:
         out: Any,
         backend: str | None,
     ) -> Any:
-        """The slow path: plans, runs, prepares the next call, explains errors."""
+        """A call with `out`, with a wanted backend, or under `opslib.use`."""
+        settings = state.get()
+        if out is None and (settings is None or settings.is_plain):
+            wanted = backend if settings is None else backend or settings.backend
+            if isinstance(wanted, str) and tuple(attributes) == self.keyword_names:
+                flat: list[Any] = []
+                for t in tensors:
+                    flat += t if isinstance(t, tuple) else (t,)
+                return self._routed_call(wanted, backend, attributes)(*flat)
         request = self.request(tensors, attributes, out, backend)
         return self.packed(request, run(request))
+
+    def _routed_call(
+        self, wanted: str, backend: str | None, attributes: Mapping[str, Any]
+    ) -> Any:
+        """The prepared calls on one wanted backend."""
+        values = tuple(attributes.values())
+        try:
+            return self._routed[wanted, values]
+        except (KeyError, TypeError):
+            miss = Miss(self, values, backend)
+        if not self._is_key(values):
+            return miss
+        miss.calls = launcher.fast_call(miss)
+        with self._lock:
+            if len(self._routed) >= _FAST_LIMIT:
+                self._routed.clear()
+            return self._routed.setdefault((wanted, values), miss.calls)
 
     def request(
         self,
@@ -183,12 +228,83 @@ class Handle:
         return tuple(r.name for r in self.operator.results if not r.optional)
 
 
-def _hashable(values: tuple[Any, ...]) -> bool:
-    try:
-        hash(values)
-    except TypeError:
-        return False
-    return True
+class Miss:
+    """What an operator's prepared calls do when no record fits: the slow path.
+
+    It leaves a record for the next call of the kind. Arrays of other libraries, and
+    Python scalars beside arrays, become NumPy arrays of the same memory or value, for
+    which there may be a record.
+
+    Args:
+        handle: the operator.
+        values: of its attributes, in the order of `keywords`.
+        backend: the one that the call names, if it does.
+    """
+
+    __slots__ = ("_attributes", "_backend", "_handle", "_weak", "calls")
+
+    def __init__(
+        self, handle: Handle, values: tuple[Any, ...], backend: str | None = None
+    ) -> None:
+        self._handle = handle
+        self._backend = backend
+        self._attributes = dict(zip(handle.keyword_names, values, strict=True))
+        # For kinds of arguments, which type each Python scalar among them takes.
+        self._weak: dict[Any, tuple[DType | None, ...]] = {}
+        self.calls: Any = None
+
+    def __call__(self, *arrays: Any) -> Any:
+        kinds = set(map(type, arrays))
+        if not kinds <= _NATIVE:
+            if "torch" in map(foreign.library_of, arrays):
+                hosted = foreign.torch_on_host(arrays)
+                if hosted is not None:
+                    return foreign.as_torch(self._again(hosted))
+            else:
+                name = self._handle.name
+                plain = [None if a is None else foreign.plain(a, name) for a in arrays]
+                if any(a is not b for a, b in zip(plain, arrays, strict=True)):
+                    return self._again(plain)
+        elif not kinds.isdisjoint(_SCALARS):
+            takes = self._weak.get(_kinds(arrays))
+            if takes is not None:
+                return self._again(
+                    a if t is None else foreign.scalar(a, t)
+                    for a, t in zip(arrays, takes, strict=True)
+                )
+        return self._planned(arrays)
+
+    def _again(self, arrays: Iterable[Any]) -> Any:
+        return (self if self.calls is None else self.calls)(*arrays)
+
+    def _planned(self, arrays: tuple[Any, ...]) -> Any:
+        handle = self._handle
+        request = handle.request(
+            handle.grouped(arrays), self._attributes, None, self._backend
+        )
+        results, plan = run_planned(request)
+        inputs = iter(plan.binding.inputs)
+        types = [None if a is None else next(inputs).dtype for a in arrays]
+        if any(type(a) in _SCALARS for a in arrays):
+            takes = tuple(
+                t if type(a) in _SCALARS else None
+                for a, t in zip(arrays, types, strict=True)
+            )
+            if len(self._weak) < _FAST_LIMIT and np.ndarray in map(type, arrays):
+                self._weak[_kinds(arrays)] = takes
+        elif self.calls is not None:
+            prepared = record(plan, arrays, handle.packer(request))
+            if prepared is not None:
+                self.calls.insert(prepared)
+        return handle.packed(request, results)
+
+
+_SCALARS = frozenset({bool, int, float})
+_NATIVE = _SCALARS | {np.ndarray, type(None)}
+
+
+def _kinds(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([a.dtype if type(a) is np.ndarray else type(a) for a in arrays])
 
 
 def split_keywords(
@@ -196,9 +312,14 @@ def split_keywords(
 ) -> tuple[dict[str, Any], tuple[str, ...] | None]:
     """Attributes that were really given, and the results asked for by flags.
 
-    None stands for "the default" where the default depends on sizes; where None is a
-    value of its own, it is the default too, or `bind` refuses it.
+    None stands for the default where the signature shows it as the default: where it
+    is a value of its own, or where the default depends on sizes.
     """
+    shown = {
+        p.name
+        for p in operator.attributes
+        if p.default is not None and default_text(p.default) == "None"
+    }
     wanted = [r.name for r in operator.results if not r.optional]
     flags = {f"return_{r.name}": r.name for r in operator.results if r.optional}
     given: dict[str, Any] = {}
@@ -206,7 +327,7 @@ def split_keywords(
         if name in flags:
             if value:
                 wanted.append(flags[name])
-        elif value is not None:
+        elif value is not None or name not in shown:
             given[name] = value
     if not flags:
         return given, None
@@ -224,5 +345,3 @@ def attach(function: Callable[..., Any], handle: Handle) -> None:
     target.source = functools.partial(inspection.source, handle)
     target.cost = functools.partial(inspection.cost, handle)
     target.bound = functools.partial(inspection.bound, handle)
-
-

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from opslib.analysis.cost import Cost, program_cost
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch import call, route
-from opslib.dispatch.plan import Plan, kernel_for, program_for
+from opslib.dispatch.caches import kernel_for, program_for
+from opslib.dispatch.plan import Plan
 from opslib.dispatch.state import state
 from opslib.errors import BackendUnavailable, OpslibError
 from opslib.ir.expr import Program
@@ -64,12 +66,12 @@ def source(
     return kernel_for(found, device, program).source
 
 
-def plan(handle: Handle, *arrays: Any, backend: str | None = None, **named: Any) -> Plan:
+def plan(
+    handle: Handle, *arrays: Any, backend: str | None = None, **named: Any
+) -> Plan:
     """The plan that a call with these arguments would run; nothing runs."""
     tensors, attributes = _dealt(handle, arrays, named)
-    request = handle.request(tensors, attributes, None, backend)
-    flat = [a for t in tensors for a in (t if isinstance(t, tuple) else (t,))]
-    flat = [a for a in flat if a is not None]
+    request, flat = call.flattened(handle.request(tensors, attributes, None, backend))
     library = foreign.common_library(flat, handle.name)
     return call.find_plan(request, flat, library, state.get())[0]
 
@@ -96,14 +98,12 @@ def _dealt(
     return tuple(tensors), attributes
 
 
-def cost(handle: Handle, *arrays: Any, **named: Any) -> Any:
-    """Operations and bytes of a call with these arguments (`opslib.analysis.cost`)."""
-    from opslib.analysis.cost import program_cost
-
+def cost(handle: Handle, *arrays: Any, **named: Any) -> Cost:
+    """Operations and bytes of a call with these arguments: `opslib.analysis.cost`."""
     tensors, attributes = _dealt(handle, arrays, named)
     binding = call.bound(handle.request(tensors, attributes))
     program = program_for(handle.operator, binding.statics, handle.library)
-    return program_cost(program, binding.sizes)
+    return program_cost(program, binding.sizes, binding.scalars)
 
 
 def bound(handle: Handle, *arrays: Any, backend: str = "cpu", **named: Any) -> Any:
@@ -140,9 +140,7 @@ def explain(
 ) -> Explanation:
     """Which device would run the call, with the kernel, and why not the others."""
     tensors, attributes = _dealt(handle, arrays, named)
-    request = handle.request(tensors, attributes, None, backend)
-    flat = [a for t in tensors for a in (t if isinstance(t, tuple) else (t,))]
-    flat = [a for a in flat if a is not None]
+    request, flat = call.flattened(handle.request(tensors, attributes, None, backend))
     library = foreign.common_library(flat, handle.name)
     binding = call.bound(request)
     rows: list[tuple[str, str, str]] = []
@@ -162,7 +160,9 @@ def explain(
         else:
             chosen = True
             kernel = made.kernel.skeleton
-            rows.append((candidate.device.name, "runs", f"{kernel}; {candidate.because}"))
+            rows.append(
+                (candidate.device.name, "runs", f"{kernel}; {candidate.because}")
+            )
     for device in registry.devices():
         if device.name not in asked:
             why = device.why_not or (

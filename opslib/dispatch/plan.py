@@ -2,68 +2,63 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import functools
+from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-import numpy as np
-
+from opslib.dispatch import arrays as foreign
+from opslib.dispatch import outputs
+from opslib.dispatch.caches import Cache, kernel_for, program_for
 from opslib.dispatch.coalesce import coalesce
-from opslib.ir.bind import Binding, Statics
-from opslib.ir.expansion import expand
+from opslib.dispatch.signature import python_name, result_class
+from opslib.dispatch.strides import Strides
+from opslib.errors import ArgumentError, DTypeError, OpslibError, ShapeError, SpecError
+from opslib.ir.bind import Given, bind
+from opslib.ir.binding import Argument, Binding
 from opslib.ir.expr import Program
 from opslib.ir.view import View
+from opslib.language.library import load_library, parse_operator_text
 from opslib.language.syntax import Operator
+from opslib.runtime import registry
 from opslib.runtime.protocol import Backend, Device, Kernel
 
-_LIMIT = 4096
+__all__ = ["Cache", "Plan", "PlanKey", "kernel_for", "program_for"]
 
 
-class Cache:
-    """A bounded, thread-safe map; the least recently used entry goes first."""
+@dataclass(frozen=True, slots=True)
+class PlanKey:
+    """What a plan was made for; with the spec it is the whole plan.
 
-    def __init__(self, limit: int = _LIMIT) -> None:
-        self._entries: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = threading.Lock()
-        self._limit = limit
+    Attributes:
+        arguments: by parameter, as `bind` takes them.
+        attributes: those that were given.
+        results: names of the results wanted, or None for all that are not optional.
+        strides: of all arrays in the program's axes.
+        device: its name.
+        library: whose arrays it takes.
+    """
 
-    def get(self, key: Any) -> Any:
-        """The entry, or None."""
-        with self._lock:
-            found = self._entries.get(key)
-            if found is not None:
-                self._entries.move_to_end(key)
-            return found
-
-    def put(self, key: Any, value: Any) -> Any:
-        """Keeps `value` unless another thread was first; returns the one kept."""
-        with self._lock:
-            kept = self._entries.setdefault(key, value)
-            if len(self._entries) > self._limit:
-                self._entries.popitem(last=False)
-            return kept
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        with self._lock:
-            self._entries.clear()
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-
-programs = Cache()
-kernels = Cache()
+    arguments: tuple[tuple[str, Given], ...]
+    attributes: tuple[tuple[str, Any], ...]
+    results: tuple[str, ...] | None
+    strides: Strides
+    device: str
+    library: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A call that has been prepared for one device.
 
+    ``plan(*arrays)`` runs it again, on arrays of the same dtypes, shapes and layout;
+    others are refused. A plan may be used by many threads, and pickles: as the text
+    of its spec and its key, from which it is made anew where it is loaded.
+
     Attributes:
         binding: as the caller sees it; `merged` as the program does.
+        at_home: which inputs live on the device already.
     """
 
     operator: Operator
@@ -73,6 +68,83 @@ class Plan:
     merged: Binding
     program: Program
     kernel: Kernel
+    key: PlanKey
+    at_home: tuple[bool, ...]
+
+    def __call__(self, *arrays: Any, out: Any = None) -> Any:
+        """Runs the plan.
+
+        Args:
+            arrays: one for each tensor parameter that was given when the plan was
+                made, in the order of the signature; absent ones may be left out, or
+                None.
+            out: as for the operator.
+
+        Raises:
+            ShapeError, DTypeError, ArgumentError: the plan does not fit the arrays.
+        """
+        name = self.operator.name
+        flat = [foreign.plain(a, name) for a in arrays if a is not None]
+        self._match(flat)
+        targets = outputs.targets(out, name, self.key.library)
+        if targets is not None:
+            outputs.check(targets, out, self.binding, name)
+        results = self.execute(flat, targets, out)
+        if len(results) == 1:
+            return results[0]
+        return _result_type(self.operator, self.key.results)(*results)
+
+    def _match(self, flat: Sequence[Any]) -> None:
+        wanted = _flat_arguments(self.key.arguments)
+        if len(flat) != len(wanted):
+            self._refuse(
+                ArgumentError, f"takes {len(wanted)} arrays, and got {len(flat)}"
+            )
+        library = foreign.common_library(flat, self.operator.name)
+        if library != self.key.library:
+            self._refuse(
+                ArgumentError, f"takes arrays of {self.key.library}, not of {library}"
+            )
+        for array, t, want in zip(flat, self.binding.inputs, wanted, strict=True):
+            have = foreign.argument(array)
+            if have.shape != want.shape:
+                self._refuse(
+                    ShapeError, f"takes '{t.name}' of {want.shape}, not {have.shape}"
+                )
+            if (have.dtype, have.weak) != (want.dtype, want.weak):
+                given = have.dtype or f"a Python {have.weak}"
+                expected = want.dtype or f"a Python {want.weak}"
+                self._refuse(DTypeError, f"takes '{t.name}' of {expected}, not {given}")
+
+    def _refuse(self, kind: type[OpslibError], what: str) -> NoReturn:
+        raise kind(
+            f"this plan of {self.operator.name} {what}",
+            code="E0705",
+            help="call the operator, or make a plan for these arrays",
+        )
+
+    def execute(
+        self, flat: Sequence[Any], targets: Sequence[Any] | None, out: Any
+    ) -> list[Any]:
+        """Runs on the caller's arrays, which fit; `targets` are `out` on the host."""
+        backend, device, library = self.backend, self.device, self.key.library
+        inputs: list[Any] = []
+        for array, t, home in zip(flat, self.binding.inputs, self.at_home, strict=True):
+            if not home:
+                array = backend.asarray(foreign.on_host(array, t.dtype), device)
+            inputs.append(array)
+        on_host = backend.strided and device.host_memory
+        if targets is not None and on_host:
+            outputs.into(self, inputs, targets)
+            return outputs.listed(out)
+        results = self.run(inputs, None)
+        if targets is None and any(self.at_home) and library != "numpy":
+            return results
+        hosted = results if on_host else [backend.to_numpy(r) for r in results]
+        if targets is not None:
+            outputs.copy(targets, hosted)
+            return outputs.listed(out)
+        return [foreign.from_host(r, library) for r in hosted]
 
     def run(self, inputs: Sequence[Any], outputs: Sequence[Any] | None) -> list[Any]:
         """Runs on the backend's own arrays, in the order of ``binding.inputs``.
@@ -86,9 +158,7 @@ class Plan:
             for a, t in zip(inputs, self.merged.inputs, strict=True)
         ]
         if not backend.strided:
-            made = self.kernel.launch(
-                views, (), self.merged.sizes, self.merged.scalars
-            )
+            made = self.kernel.launch(views, (), self.merged.sizes, self.merged.scalars)
             return [
                 _restored(backend, r, t.view, t.shape)
                 for r, t in zip(made, self.merged.outputs, strict=True)
@@ -105,6 +175,73 @@ class Plan:
         self.kernel.launch(views, targets, self.merged.sizes, self.merged.scalars)
         return list(outputs)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        text = _text(self.operator)
+        return _again, (self.operator.name, text, self.key, self.at_home)
+
+
+def make_plan(
+    operator: Operator,
+    library: Mapping[str, Operator],
+    binding: Binding,
+    backend: Backend,
+    device: Device,
+    key: PlanKey,
+    at_home: tuple[bool, ...],
+) -> Plan:
+    """The plan of a binding on a device; raises what compiling raises."""
+    merged = coalesce(binding, dict(key.strides))
+    program = program_for(operator, merged.statics, library)
+    kernel = kernel_for(backend, device, program)
+    return Plan(
+        operator, backend, device, binding, merged, program, kernel, key, at_home
+    )
+
+
+def _again(name: str, text: str, key: PlanKey, at_home: tuple[bool, ...]) -> Plan:
+    """A plan that was pickled, made anew."""
+    library = load_library()
+    operator = library.get(name)
+    if operator is None or _text(operator) != text:
+        try:
+            operator = parse_operator_text(text, library)
+        except SpecError as problem:
+            raise SpecError(
+                f"a pickled plan of {name} is from another opslib: {problem.message}",
+                code=problem.code,
+            ) from problem
+        library = {**library, operator.name: operator}
+    backend, device = registry.device(key.device)
+    binding = bind(operator, dict(key.arguments), dict(key.attributes), key.results)
+    return make_plan(operator, library, binding, backend, device, key, at_home)
+
+
+def _text(operator: Operator) -> str:
+    span = operator.span
+    return span.source.text[span.start : span.stop]
+
+
+def _flat_arguments(arguments: Sequence[tuple[str, Given]]) -> list[Argument]:
+    flat: list[Argument] = []
+    for _, given in arguments:
+        if isinstance(given, tuple):
+            flat += given
+        elif given is not None:
+            flat.append(given)
+    return flat
+
+
+@functools.lru_cache(maxsize=256)
+def _tuple_class(name: str, fields: tuple[str, ...]) -> Any:
+    return namedtuple(name, fields)  # type: ignore[misc] # noqa: PYI024
+
+
+def _result_type(operator: Operator, results: tuple[str, ...] | None) -> Any:
+    names = [r.name for r in operator.results if not r.optional or results]
+    if results is not None:
+        names = [n for n in names if n in results]
+    return _tuple_class(result_class(operator), tuple(map(python_name, names)))
+
 
 def _restored(backend: Backend, array: Any, view: View, shape: tuple[int, ...]) -> Any:
     """A result in a program's axes as an array of the caller's `shape`."""
@@ -117,103 +254,3 @@ def _restored(backend: Backend, array: Any, view: View, shape: tuple[int, ...]) 
         return array
     back = tuple(view.permutation.index(k) for k in order)
     return backend.view(array, View(back, shape, shape))
-
-
-def program_for(
-    operator: Operator, statics: Statics, library: Mapping[str, Operator]
-) -> Program:
-    """The expanded program, from the cache."""
-    # By identity: hashing a whole syntax tree would cost more than a small kernel.
-    # The entry keeps the operator alive, so that its id is not given to another.
-    key = (id(operator), statics)
-    found = programs.get(key)
-    if found is None:
-        made = (operator, expand(operator, statics, library))
-        found = programs.put(key, made)
-    program: Program = found[1]
-    return program
-
-
-def kernel_for(backend: Backend, device: Device, program: Program) -> Kernel:
-    """The compiled kernel, from the cache."""
-    key = (device.name, program)
-    found = kernels.get(key)
-    if found is None:
-        found = kernels.put(key, backend.compile(program, device))
-    kernel: Kernel = found
-    return kernel
-
-
-def merge(
-    binding: Binding,
-    backend: Backend,
-    inputs: Sequence[Any],
-    outputs: Sequence[Any] | None,
-) -> Binding:
-    """`coalesce` by the strides that the arrays have, or will have."""
-    strides: dict[str, tuple[int, ...]] = {}
-    for k, t in enumerate(binding.inputs):
-        array = inputs[k]
-        if backend.strided and isinstance(array, np.ndarray):
-            strides[t.name] = host_strides(array, t.view)
-        else:
-            strides[t.name] = _contiguous_strides(t.view)
-    for k, o in enumerate(binding.outputs):
-        if outputs is not None and isinstance(outputs[k], np.ndarray):
-            strides[o.name] = host_strides(outputs[k], o.view)
-        else:
-            strides[o.name] = _output_strides(o.shape, o.view)
-    return coalesce(binding, strides)
-
-
-def host_strides(array: Any, view: View) -> tuple[int, ...]:
-    """Strides in bytes of a NumPy array in a program's axes."""
-    seen = array.transpose(view.permutation).reshape(view.shape)
-    return tuple(np.broadcast_to(seen, view.extents).strides)
-
-
-def _contiguous_strides(view: View) -> tuple[int, ...]:
-    """Strides after a transposition has been made real, 0 where broadcast."""
-    strides = [0] * len(view.shape)
-    step = 1
-    for k in reversed(range(len(view.shape))):
-        strides[k] = 0 if view.shape[k] != view.extents[k] else step
-        step *= view.shape[k]
-    return tuple(strides)
-
-
-def _output_strides(shape: tuple[int, ...], view: View) -> tuple[int, ...]:
-    """Strides of a freshly allocated result, in the program's axes."""
-    # A zero-strided stand-in cannot be reshaped faithfully, so count on positions.
-    strides = [0] * len(shape)
-    step = 1
-    for k in reversed(range(len(shape))):
-        strides[k] = step
-        step *= shape[k]
-    permuted = [(shape[k], strides[k]) for k in view.permutation]
-    return split_strides(permuted, view.shape)
-
-
-def split_strides(
-    axes: Sequence[tuple[int, int]], shape: tuple[int, ...]
-) -> tuple[int, ...]:
-    """Strides after a reshape that splits axes and drops or adds axes of length 1."""
-    source = [(n, s) for n, s in axes if n != 1]
-    result: list[int] = []
-    k = 0
-    left, stride = (1, 0)
-    for n in shape:
-        if n == 1:
-            result.append(0)
-            continue
-        if left == 1:
-            if k >= len(source):
-                result.append(0)
-                continue
-            left, stride = source[k]
-            k += 1
-        left = left // n if n else 0
-        result.append(stride * left if left else stride)
-        if left == 0:
-            left = 1
-    return tuple(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,8 +45,12 @@ def candidates(
     library: str,
     argument: str | None,
     settings: State | None,
+    refusals: list[str] | None = None,
 ) -> Iterator[Candidate]:
     """Devices in the order in which they are asked; loads backends lazily.
+
+    A wanted device that cannot be used at all goes to `refusals`, where the fallback
+    policy allows another.
 
     Raises:
         BackendUnavailable: the device the user asked for cannot be used, and the
@@ -57,9 +62,12 @@ def candidates(
         name, because = wanted
         try:
             backend, device = registry.device(name)
-        except BackendUnavailable:
-            if settings is None or settings.fallback == "error" or argument:
+        except BackendUnavailable as error:
+            known = name.partition(":")[0] in registry.names()
+            if settings is None or settings.fallback == "error" or not known:
                 raise
+            if refusals is not None:
+                refusals.append(f"{name}: {error.message}")
         else:
             seen.add(device.name)
             yield Candidate(backend, device, because, wanted=True)
@@ -75,9 +83,16 @@ def _automatic(arrays: Sequence[Any], library: str) -> Iterator[Candidate]:
     resident = residence(arrays, library)
     if resident is not None:
         yield Candidate(*resident, because="the arrays live there")
-    named = os.environ.get("OPSLIB_BACKEND")
+    named = _environment()
     if named:
-        backend, device = registry.device(named)
+        try:
+            backend, device = registry.device(named)
+        except BackendUnavailable as error:
+            raise BackendUnavailable(
+                f"OPSLIB_BACKEND={named}: {error.message}",
+                code=error.code,
+                help=error.help,
+            ) from None
         yield Candidate(backend, device, "named by OPSLIB_BACKEND")
     for name in DEFAULT_ORDER:
         if name not in registry.names():
@@ -88,6 +103,15 @@ def _automatic(arrays: Sequence[Any], library: str) -> Iterator[Candidate]:
             continue
         if not device.simulated:
             yield Candidate(backend, device, "next in the default order")
+
+
+@functools.cache
+def _environment() -> str:
+    """``OPSLIB_BACKEND``, as it is when the first call is planned.
+
+    Later changes have no effect: plans made before them are still in use.
+    """
+    return os.environ.get("OPSLIB_BACKEND", "")
 
 
 def residence(arrays: Sequence[Any], library: str) -> tuple[Backend, Device] | None:

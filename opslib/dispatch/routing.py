@@ -143,9 +143,7 @@ def rows_of(report: Mapping[str, Any]) -> Iterable[tuple[Key, State]]:
         if row["state"] not in ("pass", "fail"):
             continue
         for skeleton in row["skeletons"]:
-            key = Key(
-                row["spec"], row["stamp"], row["dtype"], skeleton, row["family"]
-            )
+            key = Key(row["spec"], row["stamp"], row["dtype"], skeleton, row["family"])
             yield key, row["state"]
 
 
@@ -237,9 +235,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     try:
         row = json.loads(path.read_text("utf-8"))
         whole = row["schema"] == SCHEMA and row["state"] in STATES
-        whole = whole and all(
-            isinstance(row[k], str) for k in Key.__dataclass_fields__
-        )
+        whole = whole and all(isinstance(row[k], str) for k in Key.__dataclass_fields__)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return row if whole else None

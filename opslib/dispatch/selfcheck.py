@@ -98,7 +98,9 @@ def _case(program: Program, choice: int) -> Case | None:
     return inputs, sizes, scalars
 
 
-def _shape(extents: tuple[Any, ...], sizes: Mapping[str, int]) -> tuple[int, ...] | None:
+def _shape(
+    extents: tuple[Any, ...], sizes: Mapping[str, int]
+) -> tuple[int, ...] | None:
     from opslib.ir.expr import Const, Size
 
     shape = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from opslib.errors import ArgumentError
+from opslib.runtime import registry
 
 Fallback = Literal["error", "warn", "allow"]
 
@@ -51,6 +52,11 @@ class State:
     batch_invariant: bool = False
     receipts: list[Receipt] | None = field(default=None, compare=False)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a prepared call does all that these settings ask for."""
+        return self.receipts is None and self.fallback == "error"
+
 
 # None while nothing is set, which is what the fast path asks for.
 state: ContextVar[State | None] = ContextVar("opslib_state", default=None)
@@ -72,6 +78,10 @@ def use(
         batch_invariant: ask for kernels whose rows do not depend on the batch.
 
     The setting follows the context (threads start without it, tasks inherit it).
+
+    Raises:
+        ArgumentError: `fallback` or `backend` is of another kind.
+        BackendUnavailable: no backend of that name is registered.
     """
     if fallback not in (None, "error", "warn", "allow"):
         raise ArgumentError(
@@ -84,6 +94,8 @@ def use(
             code="E0704",
             help="opslib.devices() lists them",
         )
+    if backend is not None:
+        registry.known(backend)
     old = state.get() or State()
     new = replace(
         old,

@@ -73,13 +73,18 @@ def tensordot_spec(rank1: int, rank2: int, axes: Any) -> str:
     """The spec of a tensordot, through the einsum it is."""
     if isinstance(axes, Sequence):
         first, second = (
-            [operator.index(a) for a in (side if isinstance(side, Sequence) else [side])]
+            [
+                operator.index(a)
+                for a in (side if isinstance(side, Sequence) else [side])
+            ]
             for side in axes
         )
     else:
         n = operator.index(axes)
         if not 0 <= n <= min(rank1, rank2):
-            raise ArgumentError(f"axes must lie in 0..{min(rank1, rank2)}", code="E0704")
+            raise ArgumentError(
+                f"axes must lie in 0..{min(rank1, rank2)}", code="E0704"
+            )
         first, second = list(range(rank1 - n, rank1)), list(range(n))
     if len(first) != len(second):
         raise ArgumentError("axes must pair as many of x1 as of x2", code="E0704")

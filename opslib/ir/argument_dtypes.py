@@ -59,9 +59,7 @@ def _declared(p: syntax.Parameter) -> syntax.DTypeExpression:
     return p.type.dtype
 
 
-def _check(
-    facts: Facts, array: Placed, classes: Mapping[str, tuple[str, ...]]
-) -> None:
+def _check(facts: Facts, array: Placed, classes: Mapping[str, tuple[str, ...]]) -> None:
     name, operator = array.parameter.name, facts.operator.name
     declared, argument = _declared(array.parameter), array.argument
     dtype = dtype_of(facts, declared)

@@ -176,9 +176,7 @@ def _pack_rank(facts: Facts, p: syntax.Parameter) -> int:
     return len(facts.packs[name])
 
 
-def _attribute(
-    facts: Facts, p: syntax.Parameter, value: Any, rank: int | None
-) -> None:
+def _attribute(facts: Facts, p: syntax.Parameter, value: Any, rank: int | None) -> None:
     try:
         canonical = normalise(p, value, rank)
     except AttributeProblem as problem:

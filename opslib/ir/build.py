@@ -105,9 +105,7 @@ def unify(*nodes: Expr) -> list[Expr]:
             n.dtype.kind != "bool" for n in nodes if is_weak(n)
         ):
             common = INT64
-        return [
-            coerce(n, common) if is_weak(n) else cast(n, common) for n in nodes
-        ]
+        return [coerce(n, common) if is_weak(n) else cast(n, common) for n in nodes]
     if any(n.dtype.is_float for n in nodes):
         common = FLOAT64
     elif all(n.dtype.kind == "bool" for n in nodes):

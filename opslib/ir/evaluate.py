@@ -58,7 +58,7 @@ def evaluate(
             wide and casts between floats left out.
 
     Raises:
-        OperandIndexError: a data-dependent index is out of bounds (E0713).
+        OperandIndexError: a data-dependent index is out of bounds (E0708).
         ShapeError: another condition of the spec does not hold (E0713).
     """
     if precision not in PRECISIONS:
@@ -131,7 +131,7 @@ def _check(judge: Evaluator[V], check: Check) -> None:
             message += f" at {first}"
     if check.extent is not None:
         message += f", the extent is {_at(judge, check.extent, grid, first)}"
-    raise OperandIndexError(message, code="E0713")
+    raise OperandIndexError(message, code="E0708")
 
 
 def _at(judge: Evaluator[V], node: Expr, grid: Grid[V], point: tuple[int, ...]) -> Any:
@@ -189,7 +189,7 @@ def _store(
                 f"{judge.program.name}: {define.name} is written at "
                 f"{int(index[np.broadcast_to(taken, full)].flat[0])} on axis "
                 f"{axis_number}, which has {shape[axis_number]} elements",
-                code="E0713",
+                code="E0708",
                 help="every index must be within 0 .. extent - 1",
             )
         where.append(np.clip(index, 0, max(shape[axis_number] - 1, 0)))

@@ -196,7 +196,7 @@ class Evaluator(Generic[V]):
                 raise OperandIndexError(
                     f"{self.program.name}: {node.tensor} is read at {at} on axis "
                     f"{axis}, which has {extent} elements",
-                    code="E0713",
+                    code="E0708",
                     help="every index must be within 0 .. extent - 1",
                 )
             clipped.append(np.clip(where, 0, max(extent - 1, 0)))

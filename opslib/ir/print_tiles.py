@@ -85,7 +85,9 @@ def statements(body: Iterable[TileStatement], indent: str = "    ") -> list[str]
                 lines.append(f"{indent}wait {token}")
             case TileLoop(axis, step, kind, inner, stages):
                 deep = f" stages {stages}" if stages != 1 else ""
-                head = f"{indent}{kind} {expression(axis)} step {expression(step)}{deep}"
+                head = (
+                    f"{indent}{kind} {expression(axis)} step {expression(step)}{deep}"
+                )
                 lines += [head, *statements(inner, indent + "    ")]
             case Role(role, inner):
                 lines += [f"{indent}role {role}", *statements(inner, indent + "    ")]

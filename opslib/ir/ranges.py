@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from opslib.ir.expr import Const, Expr, Index, Prim, Read, Scalar, Size
+from opslib.ir.expr import (
+    Const,
+    Expr,
+    Index,
+    Prim,
+    Read,
+    Scalar,
+    Size,
+    free_indices,
+)
 
 # A polynomial in sizes and indices: sorted tuple of atoms -> integer coefficient.
 Polynomial = dict[tuple[str, ...], int]
@@ -21,9 +30,7 @@ def within(node: Expr, extent: Expr, extents: Mapping[str, Expr]) -> bool:
     value, size = _polynomial(node), _polynomial(extent)
     if value is None or size is None:
         return False
-    positive = {
-        e.name for e in extents.values() if isinstance(e, Size)
-    }
+    positive = {e.name for e in extents.values() if isinstance(e, Size)}
     low = _extreme(value, extents, lowest=True)
     high = _extreme(value, extents, lowest=False)
     if low is None or high is None:
@@ -31,6 +38,14 @@ def within(node: Expr, extent: Expr, extents: Mapping[str, Expr]) -> bool:
     room = _add(size, _scale(high, -1))
     room = _add(room, {(): -1})
     return _nonnegative(low, positive) and _nonnegative(room, positive)
+
+
+def increases(node: Expr, index: str) -> bool:
+    """Whether `node` is the index plus something without it, and so grows with it."""
+    if isinstance(node, Prim) and node.op == "add":
+        sides = [a for a in node.args if index in free_indices(a)]
+        return len(sides) == 1 and increases(sides[0], index)
+    return isinstance(node, Index) and node.name == index
 
 
 def _polynomial(node: Expr) -> Polynomial | None:

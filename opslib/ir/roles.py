@@ -9,7 +9,9 @@ from opslib.language import syntax
 from opslib.language.tree import names, walk
 
 
-def axes_of(declared: syntax.Parameter | syntax.Result) -> tuple[syntax.Expression, ...]:
+def axes_of(
+    declared: syntax.Parameter | syntax.Result,
+) -> tuple[syntax.Expression, ...]:
     """The declared axes of a tensor parameter or a result."""
     assert isinstance(declared.type, syntax.TensorType)
     return declared.type.axes

@@ -66,7 +66,9 @@ def sample_call(
     present: bool,
 ) -> tuple[dict[str, Argument | tuple[Argument, ...] | None], dict[str, Any]]:
     """Arguments and attributes that may fit; the caller lets `bind` decide."""
-    packs: dict[str | None, list[int]] = {None: [rng.choice((1, 2, 2, 3, 4)) for _ in range(rank)]}
+    packs: dict[str | None, list[int]] = {
+        None: [rng.choice((1, 2, 2, 3, 4)) for _ in range(rank)]
+    }
     values: dict[str, Any] = {}
     for p in operator.attributes:
         kind = p.type
@@ -78,7 +80,9 @@ def sample_call(
         for axis in p.type.axes:
             if isinstance(axis, syntax.Pack):
                 for name in _names(axis.value) if axis.value is not None else []:
-                    packs.setdefault(name, [rng.choice((1, 2, 2, 3, 4)) for _ in range(rank)])
+                    packs.setdefault(
+                        name, [rng.choice((1, 2, 2, 3, 4)) for _ in range(rank)]
+                    )
             else:
                 for name in _names(axis):
                     values.setdefault(name, rng.randint(1, 8))

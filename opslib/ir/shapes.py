@@ -60,6 +60,13 @@ def solve_sizes(facts: Facts) -> list[Equation]:
                 facts.instances.setdefault(axis.name, []).append(extents[0])
             else:
                 equations.append(Equation(array, position, axis, extents[0]))
+    for p in facts.operator.tensors:
+        for axis in axes_of(p):
+            # Packs that only an absent array has: nothing will read their entries.
+            name = pack_of(axis)
+            if name is not None and name not in facts.packs:
+                facts.packs[name] = []
+                facts.ranks[name] = 0
     _broadcast(facts, batches)
     return _solve(facts, equations)
 
@@ -111,9 +118,7 @@ def split(
 # --- ranks -------------------------------------------------------------------------
 
 
-def _pack_name(
-    axis: syntax.Expression, ranks: Mapping[str | None, int]
-) -> str | None:
+def _pack_name(axis: syntax.Expression, ranks: Mapping[str | None, int]) -> str | None:
     """The pack that decides how many axes a declared one stands for."""
     if not isinstance(axis, syntax.Pack) or axis.value is None:
         return None

@@ -43,7 +43,7 @@ def _fail(message: str, place: str) -> NoReturn:
     raise VerifyError(
         f"{message}, in {place}",
         code="E0901",
-        help="this is a bug in the skeleton that emitted it; OPSLIB_DEBUG=all prints it",
+        help="this is a bug in the skeleton that emitted it, not in the program",
     )
 
 
@@ -89,7 +89,9 @@ class _Checker:
         if b is None:
             _fail(f"{r.buffer} is no buffer", self.place)
         if len(r.offsets) != len(b.shape):
-            _fail(f"{r.buffer} has rank {len(b.shape)}, not {len(r.offsets)}", self.place)
+            _fail(
+                f"{r.buffer} has rank {len(b.shape)}, not {len(r.offsets)}", self.place
+            )
         walked = r.axes if r.axes is not None else tuple(range(len(r.extents)))
         if len(walked) != len(r.extents) or len(set(walked)) != len(walked):
             _fail(f"a region of {r.buffer} walks axes {walked}", self.place)
@@ -151,9 +153,8 @@ class _Checker:
                 if role not in ROLES:
                     _fail(f"role {role!r}", self.place)
                 self.body(inner)
-        token = getattr(s, "token", None)
-        if token is not None and not isinstance(s, Wait):
-            self.tokens.add(token)
+        if isinstance(s, Copy | Mma | Map | RowFold) and s.token is not None:
+            self.tokens.add(s.token)
 
     def copied(self, target: Region, source: Region | Gather) -> None:
         if isinstance(source, Region):

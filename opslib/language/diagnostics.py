@@ -97,14 +97,27 @@ CODES: dict[str, str] = {
     "E0708": "a data-dependent index outside its bounds",
     "E0713": "a condition of the spec that does not hold for the data",
     "E0730": "an array that the device cannot see",
-    "E0750": "a data-dependent index that a kernel found outside its bounds",
-    "E0751": "a kernel that ran and reported a failure",
+
     # Compilation and backends.
     "E0801": "a backend that cannot be used here",
     "E0802": "a program that the backend does not support",
     "E0803": "a compiler that is missing or failed",
-    "E0804": "a kernel that failed",
+    "E0804": "a kernel that ran and reported a failure",
     "E0901": "a pass that made an ill-formed program: a bug in opslib",
+    # Toolchain, cache, threads.
+    "E1000": "native sources that are missing from the installation",
+    "E1001": "no C compiler",
+    "E1002": "generated source that the compiler refused",
+    "E1003": "a compiler that ran into its time limit",
+    "E1004": "a compiler that crashed",
+    "E1005": "a compiler that was killed, mostly for want of memory",
+    "E1006": "a full disk",
+    "E1007": "a compiler that cannot compile even an empty file",
+    "E1008": "no folder for kernels, or a library that cannot be loaded",
+    "E1009": "a symbol that a library lacks",
+    "E1010": "a malformed OPSLIB_COMPILE_TIMEOUT",
+    "E1011": "a number of threads that is none",
+    "E1012": "a thread pool of another ABI",
     # Warnings.
     "W0301": "a local that is never used",
 }

@@ -78,7 +78,7 @@ def depends(root: Expr, index: str) -> bool:
 
 
 def coefficient(root: Expr, index: str) -> Expr | None:
-    """c in ``c * index + rest``; None when `root` is not of that form."""
+    """The c of ``c * index + rest``; None when `root` is not of that form."""
     linear = affine(root, index)
     return None if linear is None else linear[0]
 
@@ -104,7 +104,9 @@ def absorbed(program: Program) -> Program | None:
         }
         # A binder of the value must not catch a variable of the indices. The new name
         # depends on nothing but the clash, so that equal values stay the same node.
-        outside = {n.name for i in node.indices for n in walk(i) if isinstance(n, Index)}
+        outside = {
+            n.name for i in node.indices for n in walk(i) if isinstance(n, Index)
+        }
         binders = {n.name for n in walk(value) if isinstance(n, Axis)}
         renamed = {}
         for name in binders & outside:

@@ -55,7 +55,10 @@ F32 = Kind(
 )  # fmt: skip
 F64 = Kind("f64", FLOAT64, FLOAT64, frozenset({"float64"}), frozenset({"float64"}))
 I32 = Kind(
-    "i32", INT32, INT32, frozenset({"int32", "uint32", "int16", "uint16", "int8", "uint8"})
+    "i32",
+    INT32,
+    INT32,
+    frozenset({"int32", "uint32", "int16", "uint16", "int8", "uint8"}),
 )
 I64 = Kind("i64", INT64, INT64, frozenset({"int64", "uint64"}))
 BF16 = Kind("bf16", FLOAT32, UINT32, frozenset({"bfloat16"}), depth=2)
@@ -125,7 +128,7 @@ def meaning_block(
     m: int, n: int, k: int, a: Array, b: Array, c: Array, c_row: int,
     accumulate: int, *, unit_m: int, unit_n: int, pairs: bool = False,
 ) -> None:  # fmt: skip
-    """c (+)= a times b, of packed panels."""
+    """Adds a times b to c, of packed panels."""
     left, right = _unpacked(a, unit_m, m, k), _unpacked(b, unit_n, n, k)
     if pairs:
         left, right = _halves(left), _halves(right)
@@ -145,8 +148,10 @@ def meaning_block_in_place(
     left = _matrix(a, m, k, a_row, a_k)
     for j in range(0, n, unit_n):
         wide = min(unit_n, n - j)
-        right = _matrix(b[..., :], k, wide, b_k, 1) if j == 0 else _matrix(
-            _at(b, j // unit_n * b_panel), k, wide, b_k, 1
+        right = (
+            _matrix(b[..., :], k, wide, b_k, 1)
+            if j == 0
+            else _matrix(_at(b, j // unit_n * b_panel), k, wide, b_k, 1)
         )
         _add(_matrix(_at(c, j), m, wide, c_row, 1), left @ right, accumulate)
 
@@ -160,7 +165,7 @@ def meaning_few(
     m: int, n: int, k: int, x: Array, b: Array, b_row: int, y: Array, y_row: int,
     *, columns: bool,
 ) -> None:  # fmt: skip
-    """y = x times b for few rows; `columns`: n is contiguous in b, else k is."""
+    """Gives x times b for few rows; `columns`: n is contiguous in b, else k is."""
     right = _matrix(b, k, n, b_row, 1) if columns else _matrix(b, n, k, b_row, 1).T
     _matrix(y, m, n, y_row, 1)[...] = _matrix(x, m, k, k, 1) @ right.astype(x.dtype)
 
@@ -170,15 +175,15 @@ def meaning_plan(
     unit_m: int, unit_n: int, plan: Array, *, threads: int = 2,
 ) -> None:  # fmt: skip
     """How the output is cut; see ops_contract_plan. The same arithmetic, in Python."""
-    m, n, k = max(m, 1), max(n, 1), max(k, 1)
+    batch, m, n, k = (max(x, 1) for x in (batch, m, n, k))
     least_i, least_j = -(-m // most_m), -(-n // most_n)
-    threads = min(threads, m * n * k * max(batch, 1) // (1 << 19) + 1)
+    threads = min(threads, m * n * k * batch // (1 << 19) + 1)
     extra = min(threads, 8) if threads > 1 else 0
     best: tuple[float, int, int] | None = None
     for i in range(least_i, least_i + extra + 1):
         for j in range(least_j, least_j + extra + 1):
-            tm = -(-(-(-m // i)) // unit_m) * unit_m
-            tn = -(-(-(-n // j)) // unit_n) * unit_n
+            tm = -(-((m + i - 1) // i) // unit_m) * unit_m
+            tn = -(-((n + j - 1) // j) // unit_n) * unit_n
             waves = -(-(batch * -(-m // tm) * -(-n // tn)) // threads)
             cost = float(waves) * (float(tm) * tn + 4.0 * (tm + tn))
             if best is None or cost < best[0]:
@@ -238,7 +243,9 @@ def block(
         f"{_units(target)} {name}({{0}}, {{1}}, {{2}}, (const ops_{p_type} *)({{3}}), "
         f"(const ops_{p_type} *)({{4}}), (ops_{c_type} *)({{5}}), {{6}}, {{7}});"
     )
-    return Intrinsic(name, text, (m, n, k, a, b, c, c_row, accumulate), meaning, HEADERS)
+    return Intrinsic(
+        name, text, (m, n, k, a, b, c, c_row, accumulate), meaning, HEADERS
+    )
 
 
 def block_in_place(
@@ -255,8 +262,9 @@ def block_in_place(
 
     t = _pointer(kind)
     text = (
-        f"{_units(target)} {name}({{0}}, {{1}}, {{2}}, (const ops_{t} *)({{3}}), {{4}}, "
-        f"{{5}}, (const ops_{t} *)({{6}}), {{7}}, {{8}}, (ops_{t} *)({{9}}), {{10}}, {{11}});"
+        f"{_units(target)} {name}({{0}}, {{1}}, {{2}}, "
+        f"(const ops_{t} *)({{3}}), {{4}}, {{5}}, "
+        f"(const ops_{t} *)({{6}}), {{7}}, {{8}}, (ops_{t} *)({{9}}), {{10}}, {{11}});"
     )
     arguments = (m, n, k, a, a_row, a_k, b, b_k, b_panel, c, c_row, accumulate)
     return Intrinsic(name, text, arguments, meaning, HEADERS)

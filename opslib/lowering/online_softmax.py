@@ -5,9 +5,9 @@ m = max_j a_j and s = sum_j exp(a_j - m) g_j, and (m, s) is the state of a monoi
 parts join by ``m = max(m1, m2)``, ``s = s1 exp(m1 - m) + s2 exp(m2 - m)``. So softmax,
 logsumexp and attention need one pass over j, whatever j-free c they subtract.
 
-Infinite pivots. Tried naively, two fully masked parts give exp(-inf - -inf) = nan, which
-poisons the valid ones. The pivot that is subtracted is therefore m clamped to finite
-numbers, and everything follows from ordinary arithmetic:
+Infinite pivots. Tried naively, two fully masked parts give exp(-inf - -inf) = nan,
+which poisons the valid ones. The pivot that is subtracted is therefore m clamped to
+finite numbers, and everything follows from ordinary arithmetic:
 
 * a part that is all -inf has exponentials exp(-inf + huge) = 0, so s = 0, and its
   factor exp(-huge - m) is 0 beside a finite m;
@@ -16,6 +16,10 @@ numbers, and everything follows from ordinary arithmetic:
   exp(inf) = inf, so inf * 0 = nan: the softmax of a row of all -inf is nan, as the
   spec's own formula says, and logsumexp (c = 0 there) gives log(0) = -inf.
 * g_j that is nan or inf behind a weight of 0 stays nan, as in the formula.
+
+One difference is left, where c = -inf lies below m: the formula's masked terms are then
+exp(-inf - -inf) = nan, and here they are 0 beside the infinite others. No softmax has
+such a pivot.
 
 j-free factors leave the fold; the rest of the expression is kept as `Online.finish`.
 """
@@ -29,7 +33,7 @@ from functools import reduce
 
 import numpy as np
 
-from opslib.ir.dtypes import DType
+from opslib.ir.dtypes import BOOL, DType
 from opslib.ir.expr import (
     Axis,
     Const,
@@ -37,6 +41,7 @@ from opslib.ir.expr import (
     Fold,
     Prim,
     Program,
+    Select,
     Var,
     free_indices,
     rebuild,
@@ -94,7 +99,10 @@ def online_monoid(dtype: DType, sums: int) -> Monoid:
         NAME,
         (dtype,) * (sums + 1),
         (Const(-math.inf, dtype), *(Const(0.0, dtype) for _ in names)),
-        (Var("x0", dtype), *(Prim("mul", (Var(f"x{k}", dtype), own), dtype) for k in names)),
+        (
+            Var("x0", dtype),
+            *(Prim("mul", (Var(f"x{k}", dtype), own), dtype) for k in names),
+        ),
         (m, *(Prim("add", pair, dtype) for pair in zip(*parts, strict=True))),
         tuple(Var(f"s{k}", dtype) for k in range(sums + 1)),
     )
@@ -132,7 +140,9 @@ def _axis(root: Expr) -> Axis | None:
             and n.monoid.name == "sum"
             and len(n.axes) == 1
             and n.axes[0].is_dense
-            and any(isinstance(f, Prim) and f.op == "exp" for f in _factors(n.args[0])[0])
+            and any(
+                isinstance(f, Prim) and f.op == "exp" for f in _factors(n.args[0])[0]
+            )
         ):
             return n.axes[0]
     return None
@@ -210,13 +220,17 @@ class _Rule:
         value = _product([t for t in moving if t is not power], dtype)
         state = self.sums.setdefault(value, Var(f"s{len(self.sums)}", dtype))
         pivoted = pivot(Var("m", dtype))
-        factor = weight(pivoted, shift) if shift is not None else Prim(
-            "exp", (pivoted,), dtype
+        factor = (
+            weight(pivoted, shift)
+            if shift is not None
+            else Prim("exp", (pivoted,), dtype)
         )
         result = _product([*fixed, factor, state], dtype)
         if below:
             result = Prim("div", (result, _product(below, dtype)), dtype)
-        return result
+        # A sum of nothing is 0, whatever factors (inf, nan) were taken out of it.
+        some = Prim("lt", (self.axis.start, self.axis.stop), BOOL)
+        return Select(some, result, Const(0.0, dtype))
 
 
 def _exponent(node: Expr, index: str) -> tuple[Expr, Expr | None]:

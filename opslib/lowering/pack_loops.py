@@ -49,7 +49,7 @@ from opslib.lowering.skeletons.arith import (
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """An operand that is one strided matrix: element (i, l) at base + i*row + l*step."""
+    """One strided matrix: element (i, l) at place + i * row + l * step."""
 
     place: Place
     dtype: DType
@@ -57,7 +57,9 @@ class Plain:
     step: Expr
 
 
-def plain(value: Expr, lane: str, deep: str, buffers: dict[str, Buffer]) -> Plain | None:
+def plain(
+    value: Expr, lane: str, deep: str, buffers: dict[str, Buffer]
+) -> Plain | None:
     """`value` as a strided matrix over the two index variables, or None."""
     read = value.value if isinstance(value, Cast) else value
     if not (isinstance(read, Read) and read.tensor in buffers):
@@ -109,7 +111,7 @@ def copied(
     one: Expr = Const(True, BOOL)
     for s in steps:
         one = Prim("and", (one, Prim("eq", (s, ONE), BOOL)), BOOL)
-    special = substitute(value, {s: ONE for s in steps})
+    special = substitute(value, dict.fromkeys(steps, ONE))
     return [
         If(
             simplified(one),

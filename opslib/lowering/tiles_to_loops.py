@@ -66,6 +66,10 @@ from opslib.lowering.skeletons.builder import combined
 TILE_M, TILE_N = Var("tile_m", INT64), Var("tile_n", INT64)
 
 
+# For a loop over k: a condition, and what to run in its place when that holds.
+Instead = Callable[[TileLoop], tuple[Expr, list[Statement]] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """What the launch-time plan needs: extents, largest blocks, units."""
@@ -102,7 +106,7 @@ class Lowering:
     names: dict[Expr, Expr] = field(default_factory=dict)
     largest: dict[Expr, Expr] = field(default_factory=dict)
     direct: dict[str, tuple[Place, Expr]] = field(default_factory=dict)
-    instead: Callable[[TileLoop], tuple[Expr, list[Statement]] | None] | None = None
+    instead: Instead | None = None
 
     def fixed(self, root: Expr) -> Expr:
         """`root` with grid indices as the variables they became."""
@@ -168,7 +172,9 @@ class Lowering:
             self.largest = {TILE_M: integer(cut.most_m), TILE_N: integer(cut.most_n)}
             grain = Var("grain", INT64)
         chain = [s]
-        while isinstance(chain[-1].body[0], TileLoop) and chain[-1].body[0].kind == "grid":
+        while (
+            isinstance(chain[-1].body[0], TileLoop) and chain[-1].body[0].kind == "grid"
+        ):
             chain.append(chain[-1].body[0])
         counts = []
         for g in chain:
@@ -266,7 +272,9 @@ class Lowering:
         out = Place(c.name, zero, writes=True)
         if c.name in self.direct:
             place, c_row = self.direct[c.name]
-            out = Place(place.buffer, tuple(map(self.fixed, place.indices)), writes=True)
+            out = Place(
+                place.buffer, tuple(map(self.fixed, place.indices)), writes=True
+            )
         else:
             c_row = self.buffers[c.name].strides[0]
         accumulate: Expr = ONE
@@ -392,6 +400,3 @@ def _row_axis(s: Map | RowFold) -> Axis | None:
     if isinstance(s, Map) and len(s.axes) == 1:
         axes = s.axes
     return axes[0] if axes else None
-
-
-__all__ = ["TILE_M", "TILE_N", "Cut", "Lowering"]

@@ -36,31 +36,42 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_entry_points()))
 
 
+def known(name: str) -> None:
+    """Raises BackendUnavailable unless a backend of that name is registered.
+
+    Imports none; a device's name (``"jax:gpu:0"``) counts as its backend's.
+    """
+    points = _entry_points()
+    root = name.partition(":")[0]
+    if root not in points:
+        close = difflib.get_close_matches(root, points, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise BackendUnavailable(
+            f"there is no backend {name!r}",
+            code="E0801",
+            help=f"{hint}registered here: {', '.join(sorted(points))}",
+        )
+
+
 def load(name: str) -> Backend:
     """The backend of that name.
 
     Raises:
         BackendUnavailable: unknown, or its package does not load here; says why.
     """
+    known(name)
     with _lock:
         if name not in _loaded:
             _loaded[name] = _load(name)
         found = _loaded[name]
     if isinstance(found, BackendUnavailable):
-        raise found
+        # A new one each time: a traceback belongs to one raise.
+        raise BackendUnavailable(found.message, code=found.code, help=found.help)
     return found
 
 
 def _load(name: str) -> Backend | BackendUnavailable:
     points = _entry_points()
-    if name not in points:
-        close = difflib.get_close_matches(name, points, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        return BackendUnavailable(
-            f"there is no backend {name!r}",
-            code="E0801",
-            help=f"{hint}registered here: {', '.join(sorted(points))}",
-        )
     try:
         backend: Backend = points[name].load()()
     except Exception as error:

@@ -163,9 +163,7 @@ def _elements(
     """Arrays for the program's inputs, the kind they really have, and the layouts."""
     binding = call.binding
     shapes, dtypes = _given(operator, call)
-    domains = {
-        s.name: values.Domain(s.low, s.high) for s in operator.clauses.samples
-    }
+    domains = {s.name: values.Domain(s.low, s.high) for s in operator.clauses.samples}
     positions = indices.index_operands(program)
     selector = contraction(program) if kind == "selector" else None
     if kind == "selector" and selector is None:
@@ -310,4 +308,3 @@ def case_strategy(handle: Handle, dtype: str) -> Any:
 
     numbers = strategies.integers(0, 1000)
     return strategies.builds(build, numbers, strategies.integers(0, 2**31 - 1))
-

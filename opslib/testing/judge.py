@@ -105,10 +105,7 @@ def reference(case: Case, arithmetic: Arithmetic) -> Reference:
 
 def _in_caller_axes(judgement: Judgement, t: BoundOutput) -> Judgement:
     return Judgement(
-        *(
-            None if a is None else in_caller_axes(a, t.view, t.shape)
-            for a in judgement
-        )
+        *(None if a is None else in_caller_axes(a, t.view, t.shape) for a in judgement)
     )
 
 
@@ -328,9 +325,7 @@ def _verdict(
         status = "vacuous"
     slack = _slack(case, arithmetic)
     kept = tuple(drifts) if slack is not None else ()
-    return Verdict(
-        case.number, status, message, tuple(measures), kept, slack or 0.0
-    )
+    return Verdict(case.number, status, message, tuple(measures), kept, slack or 0.0)
 
 
 def _slack(case: Case, arithmetic: Arithmetic) -> float | None:
@@ -348,4 +343,3 @@ def _slack(case: Case, arithmetic: Arithmetic) -> float | None:
         return 0.0 if structure.degree(program) is not None else None
     narrow = 2.0 ** (dtype.mantissa - compute_type(dtype).mantissa)
     return float((levels.ulp_budget(primitive, arithmetic) - 0.5) * narrow)
-

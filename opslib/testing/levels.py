@@ -114,9 +114,11 @@ class Magnitude(Wide):
         self.largest = 0.0
 
     def load(self, array: Array, dtype: DType) -> Array:
-        return self._seen(np.abs(super().load(array, dtype))) if (
-            dtype.is_float
-        ) else super().load(array, dtype)
+        return (
+            self._seen(np.abs(super().load(array, dtype)))
+            if (dtype.is_float)
+            else super().load(array, dtype)
+        )
 
     def constant(self, number: bool | int | float, dtype: DType, ndim: int) -> Array:
         value = super().constant(number, dtype, ndim)

@@ -97,9 +97,7 @@ class Report:
     @property
     def unexpected(self) -> list[Outcome]:
         """Failures that no file explains."""
-        return [
-            o for o in self.outcomes if o.state == "fail" and not known.is_known(o)
-        ]
+        return [o for o in self.outcomes if o.state == "fail" and not known.is_known(o)]
 
 
 def to_json(report: Report) -> dict[str, Any]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from opslib.errors import ArgumentError, OpslibError
-from opslib.ir.bind import Argument, bind, nodes
+from opslib.ir.bind import Argument, bind
 from opslib.ir.dtypes import DTYPES
 from opslib.ir.sample import sample_call
 from opslib.language import syntax
+from opslib.language.tree import walk as nodes
 
 _TRIES = 200
 
@@ -89,28 +90,56 @@ def workload_call(
 def _arranged(
     operator: syntax.Operator, given: Mapping[str, Any], workload: syntax.Workload
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    attributes = {n: literal(v) for n, v in workload.attributes}
+    return arranged(operator, {**given, **attributes})
+
+
+def arranged(
+    operator: syntax.Operator, given: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Values by parameter name as positional and keyword arguments of the function.
+
+    An attribute that stands before a tensor is positional, as in ``gather(x, dim, i)``.
+    """
     arrays: list[Any] = []
-    for p in operator.tensors:
-        found = given.get(p.name)
-        if p.variadic and found is not None:
-            found = (found,)
-        arrays.append(found)
+    named = {n: v for n, v in given.items() if v is not None}
+    last = max(
+        (k for k, p in enumerate(operator.parameters) if p.name in named), default=-1
+    )
+    for p in operator.parameters[: last + 1]:
+        if p.placement == "keyword" and not p.variadic:
+            break
+        tensor = isinstance(p.type, syntax.TensorType)
+        if p.name not in named and not (tensor and p.optional):
+            break
+        value = named.pop(p.name, None)
+        if p.variadic:
+            arrays += value if isinstance(value, tuple) else (value,)
+        else:
+            arrays.append(value)
     while arrays and arrays[-1] is None:
         arrays.pop()
-    return tuple(arrays), {n: literal(v) for n, v in workload.attributes}
+    return tuple(arrays), named
 
 
 def sample_arrays(
-    operator: syntax.Operator, dtype: str | None = None, rank: int = 1
+    operator: syntax.Operator, dtype: str | None = None, rank: int = 1, seed: int = 0
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """A small call that fits the signature, with random data.
+
+    Args:
+        operator: whose call it is.
+        dtype: of the arrays; None prefers float32.
+        rank: of every pack.
+        seed: other sizes for another seed; from 1 on integers are 0, which are indices
+            and lengths that always fit.
 
     Raises:
         OpslibError: no sizes were found that meet the spec's requirements.
     """
     failure: OpslibError | None = None
     for attempt in range(_TRIES):
-        rng = random.Random(f"{operator.name} {attempt}")
+        rng = random.Random(f"{operator.name} {seed} {attempt}")
         try:
             arguments, attributes = sample_call(operator, dtype, rng, rank, True)
             bind(operator, arguments, attributes, None)
@@ -119,26 +148,28 @@ def sample_arrays(
             continue
         except (ValueError, KeyError, IndexError, ZeroDivisionError):
             continue
-        return tuple(_filled(operator, arguments)), attributes
+        arrays = _filled(operator, arguments, zeros=seed > 0)
+        return arranged(operator, {**arrays, **attributes})
     raise failure or OpslibError(f"no sample call of {operator.name}", code="E0706")
 
 
-def _filled(operator: syntax.Operator, arguments: Mapping[str, Any]) -> Iterator[Any]:
+def _filled(
+    operator: syntax.Operator, arguments: Mapping[str, Any], zeros: bool
+) -> dict[str, Any]:
     rng = np.random.default_rng(1)
     shapes = {n: a.shape for n, a in arguments.items() if isinstance(a, Argument)}
-    for p in operator.tensors:
-        a = arguments[p.name]
+    made: dict[str, Any] = {}
+    for name, a in arguments.items():
         if a is None:
-            yield None
             continue
-        many = [
-            random_array(rng, operator, p.name, str(x.dtype), x.shape, shapes)
+        many = tuple(
+            np.zeros(x.shape, x.dtype.numpy)
+            if zeros and x.dtype.is_integer and not name.startswith("cu_")
+            else random_array(rng, operator, name, str(x.dtype), x.shape, shapes)
             for x in (a if isinstance(a, tuple) else (a,))
-        ]
-        if p.variadic:
-            yield from many
-        else:
-            yield many[0]
+        )
+        made[name] = many if isinstance(a, tuple) else many[0]
+    return made
 
 
 def random_array(
@@ -169,6 +200,8 @@ def random_array(
         made = made * np.float32(high - low) + np.float32(low)
         made[made == 0] = np.float32((low + high) / 2 or high)
         return made.astype(kind)
+    if name.startswith("cu_") and len(shape) == 1:
+        return _offsets(name, shape[0], shapes).astype(kind)
     limit = index_limit(operator, name, shapes)
     if limit is not None:
         return rng.integers(0, max(limit, 1), shape).astype(kind)
@@ -177,6 +210,14 @@ def random_array(
         return np.full(shape, length, kind)
     low, high = (interval.low, interval.high) if interval else (1, 100)
     return rng.integers(int(low), int(high) + 1, shape).astype(kind)
+
+
+def _offsets(name: str, count: int, shapes: Mapping[str, tuple[int, ...]]) -> Any:
+    """Where ragged rows begin: even parts of the tensor that ``cu_seqlens_q`` names."""
+    suffix = name.rpartition("_")[2]
+    whole = next((s for n, s in shapes.items() if n.startswith(suffix)), None)
+    total = (whole or next(iter(shapes.values())))[0]
+    return np.linspace(0, total, count)
 
 
 def _length(name: str, shapes: Mapping[str, tuple[int, ...]]) -> int | None:

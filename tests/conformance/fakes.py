@@ -241,15 +241,23 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "swapped axes": ("exp", "add", "softmax", "tril", "matmul", "cumsum"),
     "nan swallowed by max": ("max", "softmax", "amax", "maximum", "max_pool2d"),
     "rounds up": ("sqrt", "add", "multiply", "divide", "matmul"),
-    "off-by-one index": ("index_select", "gather", "scatter_add", "take", "segment_sum"),
+    "off-by-one index": (
+        "index_select",
+        "gather",
+        "scatter_add",
+        "take",
+        "segment_sum",
+    ),
     "missing synchronisation": ("add", "softmax", "matmul", "sum", "sort", "embedding"),
 }
 
 
 def install(bug: Bug | None, name: str) -> str:
     """Registers a fake backend under a name; returns the name."""
-    kind = IgnoresStrides if bug is not None and bug.name == "ignored stride" else (
-        FakeBackend
+    kind = (
+        IgnoresStrides
+        if bug is not None and bug.name == "ignored stride"
+        else (FakeBackend)
     )
     registry._loaded[name] = kind(name, bug)
     return name

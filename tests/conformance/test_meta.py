@@ -28,7 +28,9 @@ def _load(name: str) -> Any:
 
 
 fakes = _load("fakes")
-OPERATORS = sorted({o for ops in fakes.SHOWS.values() for o in ops} & set(load_library()))
+OPERATORS = sorted(
+    {o for ops in fakes.SHOWS.values() for o in ops} & set(load_library())
+)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from opslib.ir.build import (
     arithmetic,
@@ -23,35 +23,35 @@ from opslib.ir.expr import (
     Axis,
     Check,
     Expr,
+    Prim,
     Read,
     free_indices,
     substitute,
     transform,
     walk,
 )
-from opslib.ir.ranges import within
+from opslib.ir.ranges import increases, within
 from opslib.language import syntax
 
-Value = Callable[[Frame, syntax.Expression, Scope], Expr]
 # An item of an access after packs are spread: one index, or a composite's parts.
 Entry = Expr | tuple[Expr, ...]
 
 
 def indices(
-    frame: Frame, node: syntax.Index, operand: Operand, scope: Scope, value: Value
+    frame: Frame, node: syntax.Index, operand: Operand, scope: Scope
 ) -> tuple[Expr, ...]:
     """Flat program indices of ``x[items]``."""
     entries: list[tuple[Entry, syntax.Expression]] = []
     for item in node.items:
         if isinstance(item, syntax.Pack):
-            spread = pack(frame, item, scope, value)
+            spread = pack(frame, item, scope)
             spread = spread if isinstance(spread, list) else [spread]
             entries += [(e, item) for e in spread]
         elif isinstance(item, syntax.Composite):
-            parts = tuple(value(frame, p, scope) for p in item.parts)
+            parts = tuple(frame.value(p, scope) for p in item.parts)
             entries.append((parts, item))
         else:
-            entries.append((value(frame, item, scope), item))
+            entries.append((frame.value(item, scope), item))
     found = _match(frame, node, operand.groups, entries, scope)
     for index in found:
         if not index.dtype.is_integer:
@@ -155,7 +155,7 @@ def checked(
         inside = both(compare("ge", index, ZERO), compare("lt", index, dim))
         if inside in scope.path:
             continue
-        source = next((n.tensor for n in walk(index) if isinstance(n, Read)), "")
+        source = _source(frame, index)
         if policies.get(source) == "clamp":
             last = arithmetic("sub", dim, ONE)
             result[k] = arithmetic("max", ZERO, arithmetic("min", index, last))
@@ -180,6 +180,17 @@ def _whole_range(index: Expr, dim: Expr, scope: Scope) -> Expr | None:
     return None
 
 
+def _source(frame: Frame, index: Expr) -> str:
+    """The tensor whose elements an index is made of: an input where it can be seen.
+
+    In ``table[row[i], p]`` that is `table`, whatever decides the row.
+    """
+    whole = inlined_integers(frame, index)
+    reads = [n for n in walk(index if whole is None else whole) if isinstance(n, Read)]
+    inner = {n for r in reads for n in walk(*r.indices)}
+    return next((r.tensor for r in reads if r not in inner), "")
+
+
 def _add_check(
     frame: Frame,
     node: syntax.Index,
@@ -199,9 +210,12 @@ def _add_check(
     condition = inlined_integers(frame, inside)
     if condition is None or condition is TRUE:
         return
+    ranges = {a.name: a for a in scope.axes}
+    used = free_indices(condition)
     for taken in reversed(scope.path):
         known = inlined_integers(frame, taken)
         if known is not None:
+            known = _weakest(known, used, ranges)
             condition = either(negation(known), condition)
     value = inlined_integers(frame, index)
     needed = free_indices(condition)
@@ -229,6 +243,22 @@ def _add_check(
         frame.shared.checks.append(check)
 
 
+def _weakest(guard: Expr, used: frozenset[str], ranges: Mapping[str, Axis]) -> Expr:
+    """A guard without the indices that only it has, where it is easy to say so.
+
+    ``p * z + w < n`` holds for some w if it holds for the first: so a check need not
+    run over w. Where there is no w at all the check then asks more than it must.
+    """
+    if not isinstance(guard, Prim) or guard.op not in ("lt", "le"):
+        return guard
+    left, right = guard.args
+    for name in free_indices(left) - used - free_indices(right):
+        axis = ranges.get(name)
+        if axis is not None and increases(left, name):
+            left = substitute(left, {axis.index: axis.start})
+    return compare(guard.op, left, right)
+
+
 def inlined_integers(frame: Frame, node: Expr) -> Expr | None:
     """`node` with integer locals replaced by their values; None if others remain."""
     locals_ = frame.shared.locals
@@ -241,11 +271,11 @@ def inlined_integers(frame: Frame, node: Expr) -> Expr | None:
             mapping: dict[Expr, Expr] = dict(
                 zip(define.indices, inner.indices, strict=True)
             )
-            return substitute(define.value, mapping)
+            # Its definition may read locals above it.
+            return transform(substitute(define.value, mapping), rule)
         return None
 
     result = transform(node, rule)
-    for inner in walk(result):
-        if isinstance(inner, Read) and inner.tensor in locals_:
-            return None
+    if any(isinstance(n, Read) and n.tensor in locals_ for n in walk(result)):
+        return None
     return result

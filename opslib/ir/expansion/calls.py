@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
+from opslib.errors import SpecError
 from opslib.ir.build import cast, coerce, extent, is_weak
 from opslib.ir.dtypes import DTYPES, FLOAT64, INT64, DType, compute_type, promote
-from opslib.ir.expansion import definitions, values
+from opslib.ir.expansion import definitions
 from opslib.ir.expansion.frame import Frame, Group, Operand, Scope
 from opslib.ir.expr import Axis, Call, Const, Expr, Index, substitute
 from opslib.language import syntax
@@ -20,7 +21,7 @@ MAX_DEPTH = 16
 def call(frame: Frame, node: syntax.Apply, scope: Scope) -> Expr:
     """``f(x, y, key=z)``: operator f on single elements."""
     callee = _callee(frame, node)
-    arguments = [values.value(frame, a, scope) for a in node.arguments]
+    arguments = [frame.value(a, scope) for a in node.arguments]
     return _inline(frame, node, callee, arguments, (), scope, scope)
 
 
@@ -33,7 +34,7 @@ def call_along(
 ) -> Expr:
     """``softmax[j](x[..., j])``: operator along indices."""
     callee = _callee(frame, node)
-    arguments = [values.value(frame, a, inner) for a in node.arguments]
+    arguments = [frame.value(a, inner) for a in node.arguments]
     return _inline(frame, node, callee, arguments, axes, scope, inner)
 
 
@@ -65,9 +66,7 @@ def _inline(
     for key, expression in node.keywords:
         attribute = _static_keyword(frame, expression)
         given[key] = (
-            attribute
-            if attribute is not None
-            else values.value(frame, expression, inner)
+            attribute if attribute is not None else frame.value(expression, inner)
         )
     _bind_dtypes(frame, node, inside, tensors, given)
     for p in tensors:
@@ -77,6 +76,12 @@ def _inline(
     frame.shared.depth += 1
     try:
         expansion = _result(frame, node, inside, axes, scope)
+    except SpecError as problem:
+        if callee.span.source is frame.operator.span.source:
+            raise
+        # The caller wrote this line, not the one in the library.
+        first = problem.message.partition("\n")[0].partition(": ")[2]
+        frame.fail(node, f"{callee.name} cannot stand here: {first}", problem.code)
     finally:
         frame.shared.depth -= 1
     plain = tuple(given[p.name] for p in tensors if isinstance(given.get(p.name), Expr))
@@ -142,7 +147,7 @@ def _bind_tensor(
         inside.absent.add(p.name)
         return
     assert isinstance(p.type, syntax.TensorType)
-    dtype = values.dtype_of(inside, p.type.dtype)
+    dtype = inside.dtype_of(p.type.dtype)
     argument: Expr = given[p.name]
     convert = coerce if is_weak(argument) else cast
     argument = convert(argument, compute_type(dtype))
@@ -168,9 +173,7 @@ def _bind_tensor(
                 help=f"name the indices: {inside.operator.name}[j](...)",
             )
     used = axes[: len(axes) - len(left)]
-    inside.operands[p.name] = Operand(
-        p.name, tuple(groups), _reader(argument, used)
-    )
+    inside.operands[p.name] = Operand(p.name, tuple(groups), _reader(argument, used))
 
 
 def _reader(
@@ -217,10 +220,10 @@ def default(frame: Frame, node: syntax.Expression) -> Any:
         case syntax.String() | syntax.Boolean():
             return node.value
         case syntax.TupleOf():
-            return [values.value(frame, i, Scope()) for i in node.items]
+            return [frame.value(i, Scope()) for i in node.items]
         case syntax.Name() if node.name in DTYPES:
             return DTYPES[node.name]
-    return values.value(frame, node, Scope())
+    return frame.value(node, Scope())
 
 
 def _result(
@@ -249,14 +252,12 @@ def _result(
                 "E0506",
             )
     outer = replace(scope, output=0)
-    dtype = values.dtype_of(inside, result.type.dtype)
+    dtype = inside.dtype_of(result.type.dtype)
     value = element(inside, result.name, tuple(at), outer)
     return cast(value, compute_type(dtype)) if not is_weak(value) else value
 
 
-def element(
-    frame: Frame, name: str, at: tuple[Expr, ...], outer: Scope
-) -> Expr:
+def element(frame: Frame, name: str, at: tuple[Expr, ...], outer: Scope) -> Expr:
     """The element of a result or local of an inlined operator at the indices."""
     for k, definition in enumerate(frame.operator.definitions):
         for output, target in enumerate(definition.targets):
@@ -273,7 +274,7 @@ def element(
                 groups = definitions.local_groups(frame, definition, target)
             _, scope = definitions.bind_target(frame, target, groups, at)
             scope = definitions.scope_in(scope, outer)
-            return values.value(frame, definition.value, replace(scope, output=output))
+            return frame.value(definition.value, replace(scope, output=output))
     frame.fail(frame.operator, f"'{name}' is never defined", "E0304")
 
 

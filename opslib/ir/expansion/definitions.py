@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from opslib.ir.build import multiply_add
-from opslib.ir.bind import nodes
-from opslib.ir.expansion import values
 from opslib.ir.expansion.extents import infer
 from opslib.ir.expansion.frame import Frame, Group, Scope
 from opslib.ir.expansion.packs import pack
 from opslib.ir.expr import ZERO, Axis, Expr
 from opslib.language import syntax
+from opslib.language.tree import walk
 
 
 def declared_groups(frame: Frame, axes: Sequence[syntax.Expression]) -> list[Group]:
@@ -21,14 +20,14 @@ def declared_groups(frame: Frame, axes: Sequence[syntax.Expression]) -> list[Gro
     scope = Scope()
     for axis in axes:
         if isinstance(axis, syntax.Pack):
-            entries = pack(frame, axis, scope, values.value)
+            entries = pack(frame, axis, scope)
             dims = entries if isinstance(entries, list) else [entries]
             groups.append(Group("pack", tuple(dims)))
         elif isinstance(axis, syntax.Composite):
-            parts = tuple(values.value(frame, p, scope) for p in axis.parts)
+            parts = tuple(frame.value(p, scope) for p in axis.parts)
             groups.append(Group("composite", parts))
         else:
-            groups.append(Group("single", (values.value(frame, axis, scope),)))
+            groups.append(Group("single", (frame.value(axis, scope),)))
     return groups
 
 
@@ -95,7 +94,7 @@ def _from_uses(
     for user in frame.operator.definitions:
         uses = [
             n
-            for n in nodes(user.value)
+            for n in walk(user.value)
             if isinstance(n, syntax.Index) and n.base == target.name
         ]
         for side in user.targets if uses else ():
@@ -212,9 +211,7 @@ def bind_target(
         axes.append(axis)
         return axis.index
 
-    for item, part in zip(
-        target.items, widths(frame, target, groups), strict=True
-    ):
+    for item, part in zip(target.items, widths(frame, target, groups), strict=True):
         dims = [d for g in part for d in g.dims]
         match item:
             case syntax.Pack(value=None):

@@ -20,7 +20,7 @@ from opslib.ir.build import (
     select,
 )
 from opslib.ir.dtypes import FLOAT64, INT64, compute_type, sum_type
-from opslib.ir.expansion import calls, values
+from opslib.ir.expansion import calls
 from opslib.ir.expansion.extents import infer
 from opslib.ir.expansion.frame import Frame, Scope, fresh
 from opslib.ir.expr import (
@@ -36,6 +36,7 @@ from opslib.ir.expr import (
 )
 from opslib.ir.packs import ravel
 from opslib.language import syntax
+from opslib.language.tree import walk
 
 FOLDS = frozenset(
     {"sum", "prod", "max", "min", "any", "all", "mean", "count", "argmax", "argmin"}
@@ -121,11 +122,11 @@ def _binder_axes(
         packs = {**scope.packs, binder.name: entries}
         return made, replace(scope.with_axes(*made), packs=packs)
     if binder.start is not None and binder.stop is not None:
-        start = cast(values.value(frame, binder.start, scope), INT64)
-        stop = cast(values.value(frame, binder.stop, scope), INT64)
+        start = cast(frame.value(binder.start, scope), INT64)
+        stop = cast(frame.value(binder.stop, scope), INT64)
         bound = None
         if binder.bound is not None:
-            bound = cast(values.value(frame, binder.bound, scope), INT64)
+            bound = cast(frame.value(binder.bound, scope), INT64)
         axis = Axis(fresh(frame, scope, binder.name), start, stop, bound)
     else:
         axis = Axis(fresh(frame, scope, binder.name), ZERO, found[binder.name][0])
@@ -134,7 +135,7 @@ def _binder_axes(
 
 
 def _argument(frame: Frame, node: syntax.Along, scope: Scope) -> Expr:
-    result = values.value(frame, node.arguments[0], scope)
+    result = frame.value(node.arguments[0], scope)
     return strong(frame, result)
 
 
@@ -192,7 +193,7 @@ def _flat(axes: Sequence[Axis]) -> Expr:
 def _keyword(frame: Frame, node: syntax.Along, name: str, scope: Scope) -> bool:
     for key, given in node.keywords:
         if key == name:
-            found = values.value(frame, given, scope)
+            found = frame.value(given, scope)
             if isinstance(found, Const):
                 return bool(found.value)
             frame.fail(given, f"'{name}' must be known before compilation", "E0312")
@@ -230,7 +231,7 @@ def _mirrored(axis: Axis, at: Expr) -> Expr:
 def _position(frame: Frame, node: syntax.Along, k: int, scope: Scope) -> Expr:
     """The position asked for: an explicit argument, or the live index itself."""
     if len(node.arguments) > k:
-        return values.value(frame, node.arguments[k], scope)
+        return frame.value(node.arguments[k], scope)
     name = node.binders[0].name
     if name in scope.indices:
         return scope.indices[name]
@@ -262,9 +263,7 @@ def _variadic_binder(frame: Frame, node: syntax.Along) -> str:
     if len(node.binders) != 1 or not frame.variadic:
         return ""
     name = node.binders[0].name
-    from opslib.ir.bind import nodes
-
-    for inner in nodes(node.arguments):
+    for inner in walk(node.arguments):
         if isinstance(inner, syntax.Index):
             selector = inner.which
             if selector is None and inner.base in frame.instance_sizes:
@@ -274,15 +273,13 @@ def _variadic_binder(frame: Frame, node: syntax.Along) -> str:
     return ""
 
 
-def _over_instances(
-    frame: Frame, node: syntax.Along, name: str, scope: Scope
-) -> Expr:
+def _over_instances(frame: Frame, node: syntax.Along, name: str, scope: Scope) -> Expr:
     binder = node.binders[0]
     count = len(next(iter(frame.variadic.values())))
     positions = range(count)
     if binder.start is not None and binder.stop is not None:
-        start = values.value(frame, binder.start, scope)
-        stop = values.value(frame, binder.stop, scope)
+        start = frame.value(binder.start, scope)
+        stop = frame.value(binder.stop, scope)
         if not isinstance(start, Const) or not isinstance(stop, Const):
             frame.fail(binder, "the instances must be known", "E0411")
         positions = range(int(start.value), int(stop.value))
@@ -291,7 +288,7 @@ def _over_instances(
     ]
     if node.function == "first":
         return _first(frame, node, scopes)
-    made = [values.value(frame, node.arguments[0], s) for s in scopes]
+    made = [frame.value(node.arguments[0], s) for s in scopes]
     match node.function:
         case "sum":
             result: Expr = ZERO if not made else made[0]
@@ -315,14 +312,12 @@ def _first(frame: Frame, node: syntax.Along, scopes: list[Scope]) -> Expr:
     """
     chain: list[tuple[Expr, Expr]] = []
     for s in scopes:
-        condition = boolean(values.value(frame, node.arguments[1], s))
+        condition = boolean(frame.value(node.arguments[1], s))
         for earlier, _ in chain:
             s = s.taking(negation(earlier))
-        taken = values.value(frame, node.arguments[0], s.taking(condition))
+        taken = frame.value(node.arguments[0], s.taking(condition))
         chain.append((condition, taken))
     result = chain[-1][1]
     for condition, taken in reversed(chain[:-1]):
         result = select(condition, taken, result)
     return result
-
-

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from opslib.errors import SpecError
-from opslib.ir.dtypes import DType
+from opslib.ir.argument_dtypes import dtype_function
+from opslib.ir.dtypes import DTYPES, DType
 from opslib.ir.expr import Axis, Check, Expr
 from opslib.language import syntax
 from opslib.language.diagnostics import Diagnostic, render
@@ -51,9 +52,21 @@ class LocalValue:
 
 @dataclass
 class Shared:
-    """State of a whole expansion: the library, the checks found, names taken."""
+    """State of a whole expansion.
+
+    Attributes:
+        library: the operators that may be called.
+        evaluator: gives an expression's value in a frame. It is `values.value`,
+            handed down here because it needs every other module of the expansion,
+            and they need it for the expressions inside theirs.
+        checks: those found so far.
+        locals: what each local is, for checks that must not read it.
+        owners, reserved, definition: see `fresh`.
+        depth: of operators that call operators.
+    """
 
     library: Mapping[str, syntax.Operator]
+    evaluator: Callable[[Frame, syntax.Expression, Scope], Expr]
     checks: list[Check] = field(default_factory=list)
     locals: dict[str, LocalValue] = field(default_factory=dict)
     owners: dict[str, int] = field(default_factory=dict)
@@ -89,12 +102,27 @@ class Frame:
     instance_sizes: dict[str, list[Expr]] = field(default_factory=dict)
     macros: dict[str, Expr] = field(default_factory=dict)
 
+    def value(self, node: syntax.Expression, scope: Scope) -> Expr:
+        """The value of an expression at the current point."""
+        return self.shared.evaluator(self, node, scope)
+
+    def dtype_of(self, node: syntax.DTypeExpression) -> DType:
+        """The dtype that an expression of the signature stands for."""
+        if node.arguments:
+            inner = [self.dtype_of(a) for a in node.arguments]
+            return dtype_function(node.name, inner)
+        if node.name in self.dtypes:
+            return self.dtypes[node.name]
+        if node.name in DTYPES:
+            return DTYPES[node.name]
+        self.fail(node, f"nothing determines the dtype {node.name}", "E0407")
+
     def fail(
         self, node: syntax.Node, message: str, code: str, help: str = ""
     ) -> NoReturn:
         """Raises a SpecError with carets under `node`."""
         diagnostic = Diagnostic(code, message, node.span, (), help)
-        raise SpecError(render(diagnostic), code=code)
+        raise SpecError(render(diagnostic), code=code, help=help)
 
 
 @dataclass(frozen=True, slots=True)

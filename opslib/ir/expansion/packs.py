@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from opslib.ir import packs
 from opslib.ir.build import arithmetic, integer, multiply_add, product
@@ -11,57 +10,7 @@ from opslib.ir.expansion.frame import Frame, Scope
 from opslib.ir.expr import ZERO, Const, Expr, Prim
 from opslib.language import syntax
 
-if TYPE_CHECKING:
-    Value = Callable[[Frame, syntax.Expression, Scope], Expr]
-
 Entries = list[Expr]
-
-
-def pack(
-    frame: Frame, node: syntax.Expression | None, scope: Scope, value: Value
-) -> Entries | Expr:
-    """The entries a pack expression stands for, or one value for every axis.
-
-    In an index position a name means the index pack of that name if there is one,
-    else the size pack. `value` evaluates ordinary expressions.
-    """
-    match node:
-        case None:
-            if None in scope.packs:
-                return list(scope.packs[None])
-            return list(frame.packs.get(None, []))
-        case syntax.Pack():
-            return pack(frame, node.value, scope, value)
-        case syntax.Name():
-            if node.name in scope.packs:
-                return list(scope.packs[node.name])
-            if node.name in frame.packs:
-                return list(frame.packs[node.name])
-            attribute = frame.attributes.get(node.name)
-            if isinstance(attribute, list):
-                return list(attribute)
-        case syntax.TupleOf():
-            return [value(frame, item, scope) for item in node.items]
-        case syntax.Conditional():
-            condition = value(frame, node.condition, scope)
-            if isinstance(condition, Const):
-                chosen = node.value if condition.value else node.other
-                return pack(frame, chosen, scope, value)
-        case syntax.Unary(operator="-"):
-            inner = pack(frame, node.operand, scope, value)
-            return zipped(lambda x: arithmetic("sub", ZERO, x), inner)
-        case syntax.Binary() if node.operator in _ARITHMETIC:
-            left = pack(frame, node.left, scope, value)
-            right = pack(frame, node.right, scope, value)
-            if isinstance(left, list) or isinstance(right, list):
-                op = _ARITHMETIC[node.operator]
-                return zipped(lambda x, y: arithmetic(op, x, y), left, right)
-        case syntax.Apply():
-            entries = _function(frame, node, scope, value)
-            if entries is not None:
-                return entries
-    return value(frame, node, scope)
-
 
 _ARITHMETIC = {
     "+": "add",
@@ -70,6 +19,78 @@ _ARITHMETIC = {
     "//": "floordiv",
     "%": "mod",
 }
+# Functions from packs to a pack, and those that go axis by axis where given packs.
+_MAKING = frozenset(
+    {"drop", "weave", "on", "head", "tail", "permute", "unpermute", "fit", "unravel"}
+)
+_MAPPING = frozenset({"abs", "max", "min"})
+
+
+def is_pack(frame: Frame, node: syntax.Expression | None, scope: Scope) -> bool:
+    """Whether an expression has an entry for each axis rather than one value."""
+    match node:
+        case None | syntax.Pack() | syntax.TupleOf():
+            return True
+        case syntax.Name():
+            attribute = frame.attributes.get(node.name)
+            indexed = node.name in scope.packs or node.name in frame.packs
+            return indexed or isinstance(attribute, list)
+        case syntax.Unary(operator="-"):
+            return is_pack(frame, node.operand, scope)
+        case syntax.Binary() if node.operator in _ARITHMETIC:
+            return is_pack(frame, node.left, scope) or is_pack(frame, node.right, scope)
+        case syntax.Conditional():
+            return is_pack(frame, node.value, scope) or is_pack(
+                frame, node.other, scope
+            )
+        case syntax.Apply() if node.function in _MAPPING:
+            return any(is_pack(frame, a, scope) for a in node.arguments)
+        case syntax.Apply():
+            return node.function in _MAKING
+    return False
+
+
+def pack(frame: Frame, node: syntax.Expression | None, scope: Scope) -> Entries | Expr:
+    """The entries a pack expression stands for, or one value for every axis.
+
+    In an index position a name means the index pack of that name if there is one,
+    else the size pack.
+    """
+    if node is not None and not is_pack(frame, node, scope):
+        return frame.value(node, scope)
+    match node:
+        case None:
+            if None in scope.packs:
+                return list(scope.packs[None])
+            return list(frame.packs.get(None, []))
+        case syntax.Pack():
+            return pack(frame, node.value, scope)
+        case syntax.Name():
+            if node.name in scope.packs:
+                return list(scope.packs[node.name])
+            if node.name in frame.packs:
+                return list(frame.packs[node.name])
+            return list(frame.attributes[node.name])
+        case syntax.TupleOf():
+            return [frame.value(item, scope) for item in node.items]
+        case syntax.Conditional():
+            condition = frame.value(node.condition, scope)
+            if not isinstance(condition, Const):
+                frame.fail(
+                    node.condition, "which pack this is must be known here", "E0506"
+                )
+            chosen = node.value if condition.value else node.other
+            return pack(frame, chosen, scope)
+        case syntax.Unary():
+            inner = pack(frame, node.operand, scope)
+            return zipped(lambda x: arithmetic("sub", ZERO, x), inner)
+        case syntax.Binary():
+            left = pack(frame, node.left, scope)
+            right = pack(frame, node.right, scope)
+            op = _ARITHMETIC[node.operator]
+            return zipped(lambda x, y: arithmetic(op, x, y), left, right)
+    assert isinstance(node, syntax.Apply)
+    return _function(frame, node, scope)
 
 
 def zipped(function: Callable[..., Expr], *values: Entries | Expr) -> Entries | Expr:
@@ -82,13 +103,11 @@ def zipped(function: Callable[..., Expr], *values: Entries | Expr) -> Entries | 
     return [function(*row) for row in zip(*columns, strict=True)]
 
 
-def _function(
-    frame: Frame, node: syntax.Apply, scope: Scope, value: Value
-) -> Entries | Expr | None:
+def _function(frame: Frame, node: syntax.Apply, scope: Scope) -> Entries | Expr:
     arguments = node.arguments
 
     def entries(k: int) -> Entries:
-        result = pack(frame, arguments[k], scope, value)
+        result = pack(frame, arguments[k], scope)
         return result if isinstance(result, list) else [result]
 
     match node.function:
@@ -98,14 +117,14 @@ def _function(
             return [e for k, e in enumerate(entries(0)) if k not in axes]
         case "weave":
             axes = static_axes(frame, arguments[2])
-            inner_pack = pack(frame, arguments[1], scope, value)
+            inner_pack = pack(frame, arguments[1], scope)
             if not isinstance(inner_pack, list):  # One value on each of the axes.
                 inner_pack = [inner_pack] * len(axes)
             return packs.weave(entries(0), inner_pack, axes)
         case "on":
             axes = static_axes(frame, arguments[0])
-            chosen = pack(frame, arguments[1], scope, value)
-            other = pack(frame, arguments[2], scope, value)
+            chosen = pack(frame, arguments[1], scope)
+            other = pack(frame, arguments[2], scope)
             rank = max(len(v) for v in (chosen, other) if isinstance(v, list))
             wide = [v if isinstance(v, list) else [v] * rank for v in (chosen, other)]
             return packs.on(axes, *wide)
@@ -123,10 +142,11 @@ def _function(
             order = _order(frame, arguments[1], entries(0))
             return packs.unpermute(entries(0), order)
         case "fit":
-            return _fit(frame, node, [e for k in range(len(arguments) - 1)
-                                      for e in entries(k)])
+            return _fit(
+                frame, node, [e for k in range(len(arguments) - 1) for e in entries(k)]
+            )
         case "unravel":
-            flat = value(frame, arguments[0], scope)
+            flat = frame.value(arguments[0], scope)
             return packs.unravel(
                 flat,
                 entries(1),
@@ -134,23 +154,17 @@ def _function(
                 lambda x, n: arithmetic("mod", x, n),
             )
         case "abs":
-            inside = pack(frame, arguments[0], scope, value)
-            if isinstance(inside, list):
-                return [Prim("abs", (e,), e.dtype) for e in inside]
-        case "max" | "min":
-            values = [pack(frame, a, scope, value) for a in arguments]
-            if any(isinstance(v, list) for v in values):
-                op = node.function
-                result = values[0]
-                for v in values[1:]:
-                    result = zipped(lambda x, y: arithmetic(op, x, y), result, v)
-                return result
-    return None
+            return [Prim("abs", (e,), e.dtype) for e in entries(0)]
+        case "max" | "min" as op:
+            values = [pack(frame, a, scope) for a in arguments]
+            result = values[0]
+            for v in values[1:]:
+                result = zipped(lambda x, y: arithmetic(op, x, y), result, v)
+            return result
+    frame.fail(node, f"'{node.function}' makes no pack", "E0506")
 
 
-def _order(
-    frame: Frame, node: syntax.Expression, entries: Entries
-) -> Sequence[int]:
+def _order(frame: Frame, node: syntax.Expression, entries: Entries) -> Sequence[int]:
     """A permutation; `none` reverses the axes."""
     if isinstance(node, syntax.Name) and frame.attributes.get(node.name, 0) is None:
         return range(len(entries))[::-1]
@@ -171,14 +185,12 @@ def _fit(frame: Frame, node: syntax.Apply, indices: Entries) -> Entries:
     return [ZERO if one else i for one, i in zip(ones, kept, strict=True)]
 
 
-def scalar_function(
-    frame: Frame, node: syntax.Apply, scope: Scope, value: Value
-) -> Expr | None:
+def scalar_function(frame: Frame, node: syntax.Apply, scope: Scope) -> Expr | None:
     """The functions from a pack to one value: rank, prod, at, ravel, count."""
     arguments = node.arguments
 
     def entries(k: int) -> Entries:
-        result = pack(frame, arguments[k], scope, value)
+        result = pack(frame, arguments[k], scope)
         return result if isinstance(result, list) else [result]
 
     match node.function:

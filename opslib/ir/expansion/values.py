@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from opslib.errors import DTypeError
+from opslib.errors import DTypeError, SpecError
 from opslib.ir.build import (
     arithmetic,
     both,
@@ -15,6 +15,7 @@ from opslib.ir.build import (
     either,
     function,
     integer,
+    is_weak,
     negation,
     power,
     product,
@@ -32,7 +33,7 @@ from opslib.ir.dtypes import (
 )
 from opslib.ir.expansion import access, calls, folds, packs
 from opslib.ir.expansion.frame import Frame, Operand, Scope
-from opslib.ir.expr import FALSE, TRUE, ZERO, Const, Expr, Prim
+from opslib.ir.expr import FALSE, TRUE, Cast, Const, Expr, Prim
 from opslib.ir.primitives import PRIMITIVES
 from opslib.language import syntax
 
@@ -54,9 +55,17 @@ def value(frame: Frame, node: syntax.Expression, scope: Scope) -> Expr:
     try:
         return _value(frame, node, scope)
     except DTypeError as problem:
-        if "-->" in problem.message:
-            raise
-        frame.fail(node, problem.message, "E0401", problem.help)
+        frame.fail(node, problem.message, problem.code, problem.help)
+    except RecursionError:
+        frame.fail(node, "this is nested too deep", "E0109")
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        # A spec that the checker should have refused: still shown where it is.
+        kind = type(e).__name__
+        diagnostic = f"this has no meaning at these ranks and dtypes ({kind}: {e})"
+        try:
+            frame.fail(node, diagnostic, "E0901")
+        except SpecError as shown:
+            raise shown from e
 
 
 def _value(frame: Frame, node: syntax.Expression, scope: Scope) -> Expr:
@@ -79,7 +88,7 @@ def _value(frame: Frame, node: syntax.Expression, scope: Scope) -> Expr:
         case syntax.IsNone():
             return TRUE if _is_none(frame, node.name) != node.negated else FALSE
         case syntax.IsClass():
-            name = dtype_of(frame, node.dtype).name
+            name = frame.dtype_of(node.dtype).name
             inside = any(name in CLASSES.get(c, {c}) for c in node.classes)
             return TRUE if inside != node.negated else FALSE
         case syntax.Index():
@@ -97,7 +106,9 @@ def _value(frame: Frame, node: syntax.Expression, scope: Scope) -> Expr:
 
 
 def _is_position(node: syntax.Composite, scope: Scope) -> bool:
-    return all(isinstance(p, syntax.Name) and p.name in scope.indices for p in node.parts)
+    return all(
+        isinstance(p, syntax.Name) and p.name in scope.indices for p in node.parts
+    )
 
 
 def _name(frame: Frame, node: syntax.Name, scope: Scope) -> Expr:
@@ -231,7 +242,7 @@ def _otherwise(frame: Frame, node: syntax.Otherwise, scope: Scope) -> Expr:
     if not isinstance(read, syntax.Index):
         frame.fail(read, "'??' guards a read", "E0410")
     operand = operand_of(frame, read, scope)
-    found = access.indices(frame, read, operand, scope, value)
+    found = access.indices(frame, read, operand, scope)
     condition = access.in_bounds(found, operand.dims, scope)
     taken = operand.read(found, scope)
     if condition is TRUE:
@@ -278,7 +289,7 @@ def _index(frame: Frame, node: syntax.Index, scope: Scope) -> Expr:
         if not isinstance(which, Const):
             return _chosen(frame, node, which, scope)
     operand = operand_of(frame, node, scope)
-    found_indices = access.indices(frame, node, operand, scope, value)
+    found_indices = access.indices(frame, node, operand, scope)
     found_indices = access.checked(frame, node, operand, found_indices, scope)
     return operand.read(found_indices, scope)
 
@@ -304,24 +315,16 @@ def _apply(frame: Frame, node: syntax.Apply, scope: Scope) -> Expr:
         dtype = DTYPES[name] if name in DTYPES else frame.dtypes[name]
         inner = value(frame, node.arguments[0], scope)
         return rounded(inner, dtype)
-    scalar = packs.scalar_function(frame, node, scope, value)
+    scalar = packs.scalar_function(frame, node, scope)
     if scalar is not None:
         return scalar
-    entries = packs.pack(frame, node, scope, _no_pack)
-    if isinstance(entries, list):
+    if packs.is_pack(frame, node, scope):
         frame.fail(node, "a pack has no single value", "E0506")
-    if entries is not ZERO:
-        return entries
     name = _RENAMED.get(name, name)
     if _is_language_function(name, node):
         arguments = [value(frame, a, scope) for a in node.arguments]
         return primitive(name, arguments)
     return calls.call(frame, node, scope)
-
-
-def _no_pack(frame: Frame, node: syntax.Expression, scope: Scope) -> Expr:
-    # Stands for "this application is no pack function".
-    return ZERO
 
 
 def _is_language_function(name: str, node: syntax.Apply) -> bool:
@@ -353,23 +356,6 @@ def rounded(node: Expr, dtype: DType) -> Expr:
     if isinstance(node, Const):
         node = cast(node, dtype)
         return cast(node, compute_type(dtype))
-    from opslib.ir.build import is_weak
-    from opslib.ir.expr import Cast
-
     if is_weak(node) and node.dtype == dtype:
         return Cast(node, dtype)  # Makes it strong: the author asked for this type.
     return cast(cast(node, dtype), compute_type(dtype))
-
-
-def dtype_of(frame: Frame, node: syntax.DTypeExpression) -> DType:
-    """The dtype that an expression of the signature stands for."""
-    from opslib.ir.bind import dtype_function
-
-    if node.arguments:
-        inner = [dtype_of(frame, a) for a in node.arguments]
-        return dtype_function(node.name, inner)
-    if node.name in frame.dtypes:
-        return frame.dtypes[node.name]
-    if node.name in DTYPES:
-        return DTYPES[node.name]
-    frame.fail(node, f"nothing determines the dtype {node.name}", "E0407")

@@ -153,27 +153,26 @@ class Builder:
             if check.policy != "raise":
                 continue
             names = {a.name: self.fresh(a.name) for a in check.axes}
-            at = body.within(names.values(), parallel=bool(check.axes))
-            condition, value, extent = (
-                at.lower(rename(e, names))
-                for e in (check.condition, check.value or ZERO, check.extent or ZERO)
-            )
-            at.statements.append(loops.Fail(condition, number, value, extent))
-            inner: tuple[loops.Statement, ...] = tuple(at.statements)
-            for depth, axis in reversed(list(enumerate(check.axes))):
+            found = (check.condition, check.value or ZERO, check.extent or ZERO)
+            parts = tuple(rename(e, names) for e in found)
+            at, opened = body, []
+            for depth, axis in enumerate(check.axes):
                 named = rename(axis, names)
                 assert isinstance(named, Axis)
-                named = Axis(
-                    *(
-                        (named.name, body.lower(named.start), body.lower(named.stop))
-                        if not depth
-                        else (named.name, named.start, named.stop)
-                    )
-                )
-                kind = "serial" if depth else "parallel"
+                ends = at.lower(named.start), at.lower(named.stop)
+                inner = at.within((named.name,), parallel=True)
+                # What the later loops do not change is computed outside of them.
+                parts = tuple(inner.hoist(e) for e in parts)
                 grain = None if depth else grain_of(check.axes[1:])
-                inner = (For(named, kind, inner, None, grain),)
-            body.statements += inner
+                kind = "serial" if depth else "parallel"
+                opened.append((at, Axis(named.name, *ends), kind, inner, grain))
+                at = inner
+            condition, value, extent = (at.lower(e) for e in parts)
+            at.statements.append(loops.Fail(condition, number, value, extent))
+            for outer, loop, kind, inner, grain in reversed(opened):
+                outer.statements.append(
+                    For(loop, kind, tuple(inner.statements), None, grain)
+                )
 
 
 def grain_of(axes: tuple[Axis, ...], weight: int = 1) -> Expr:

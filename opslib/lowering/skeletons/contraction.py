@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from functools import reduce
 
 from opslib.ir import loops
-from opslib.ir.dtypes import BFLOAT16, BOOL, INT32, DType
+from opslib.ir.dtypes import INT32, DType
 from opslib.ir.expr import (
-    ONE,
-    ZERO,
     Axis,
     Cast,
     Define,
@@ -33,27 +31,14 @@ from opslib.ir.expr import (
     Read,
     Scan,
     free_indices,
-    substitute,
     transform,
     walk,
 )
 from opslib.ir.monoid import sum_of
 from opslib.ir.printer import expression, rename
-from opslib.ir.tiles import (
-    AllocTile,
-    Copy,
-    Gather,
-    Map,
-    Mma,
-    Region,
-    TileBuffer,
-    TileLoop,
-    TileProgram,
-    TileStatement,
-)
 from opslib.lowering.flatten import Group, absorbed
-from opslib.lowering.skeletons.arith import add, least, most, sub
-from opslib.lowering.skeletons.builder import Builder, Layout
+from opslib.lowering.skeletons.builder import Layout
+
 # Each sum has its accumulators beside the panels in L2.
 MOST_SUMS = 3
 
@@ -290,117 +275,9 @@ def is_matrix(value: Expr, lanes: Group, deep: Group) -> bool:
     return _simple(value, lanes.names | deep.names)
 
 
-def tiles(
-    c: Contraction,
-    builder: Builder,
-    accumulator: DType,
-    units: tuple[int, int],
-    sizes: tuple[Expr, Expr, Expr],
-    pairs: bool,
-) -> TileProgram:
-    """The contraction as tiles.
-
-    Args:
-        c: what was matched.
-        builder: gives names and the argument buffers.
-        accumulator: type of the sums.
-        units: lanes of a panel of a and of b.
-        sizes: of a block along m, n and k.
-        pairs: whether bfloat16 operands stay bfloat16 (pairs along k).
-    """
-    fresh = builder.fresh
-    tile_m, tile_n, tile_k = sizes
-    names = {x: fresh(x) for x in ("batch", "m0", "n0", "k0", "i", "j", "l")}
-    i, j, deep = Index(names["i"]), Index(names["j"]), Index(names["l"])
-    batch, m0, n0, k0 = (Index(names[x]) for x in ("batch", "m0", "n0", "k0"))
-    rows = least(tile_m, sub(c.m.extent, m0))
-    columns = least(tile_n, sub(c.n.extent, n0))
-    depth = least(tile_k, sub(c.k.extent, k0))
-    at: dict[Expr, Expr] = {
-        **(c.batch.at(batch) if c.batch.axes else {}),
-        **c.m.at(add(m0, i)),
-        **c.n.at(add(n0, j)),
-        **c.k.at(add(k0, deep)),
-    }
-    packed = BFLOAT16 if pairs else accumulator
-    zero = (ZERO, ZERO)
-    buffers: list[TileBuffer] = []
-    panels: dict[tuple[Expr, bool], TileBuffer] = {}
-    inner: list[TileStatement] = []
-
-    def panel(value: Expr, is_a: bool) -> TileBuffer:
-        """The panel that holds a side, packed once however many sums share it."""
-        if (value, is_a) not in panels:
-            name, tile, unit = (
-                ("a_panel", tile_m, units[0]) if is_a else ("b_panel", tile_n, units[1])
-            )
-            made = TileBuffer(fresh(name), packed, (tile, tile_k), "l1", "panel", unit)
-            lane, count = (i, rows) if is_a else (j, columns)
-            source = substitute(side_value(value, packed), at)
-            axes = (Axis(lane.name, ZERO, count), Axis(deep.name, ZERO, depth))
-            inner.append(
-                Copy(Region(made.name, zero, (count, depth)), Gather(axes, source))
-            )
-            panels[value, is_a] = made
-            buffers.append(made)
-        return panels[value, is_a]
-
-    totals: dict[Expr, Expr] = {}
-    for s in c.sums:
-        acc = TileBuffer(fresh("acc"), accumulator, (tile_m, tile_n), "register")
-        buffers.append(acc)
-        left, right = panel(s.a, True), panel(s.b, False)
-        inner.append(
-            Mma(
-                Region(acc.name, zero, (rows, columns)),
-                Region(left.name, zero, (rows, depth)),
-                Region(right.name, zero, (depth, columns), None, (1, 0)),
-                Prim("eq", (k0, ZERO), BOOL),
-            )
-        )
-        totals[s.fold] = as_type(Read(acc.name, (i, j), accumulator), s.fold.dtype)
-    # With k = 0 the loop still runs once, on nothing: the sums are then zero.
-    loop = TileLoop(Axis(k0.name, ZERO, most(c.k.extent, ONE)), tile_k, "pipelined", tuple(inner))
-    body: list[TileStatement] = [*map(AllocTile, buffers), loop]
-    where = tuple(substitute(x.index, at) for x in c.axes)
-    for name, value in c.outputs:
-        done = substitute(value, at | totals)
-        region = Region(name, where, tuple(ONE for _ in where))
-        grid = (Axis(i.name, ZERO, rows), Axis(j.name, ZERO, columns))
-        body.append(Map(region, grid, done))
-    nest: TileStatement = TileLoop(
-        Axis(m0.name, ZERO, c.m.extent), tile_m, "grid", tuple(body)
-    )
-    nest = TileLoop(Axis(n0.name, ZERO, c.n.extent), tile_n, "grid", (nest,))
-    if c.batch.axes:
-        nest = TileLoop(Axis(batch.name, ZERO, c.batch.extent), ONE, "grid", (nest,))
-    p = c.program
-    return TileProgram(
-        builder.name,
-        tuple(global_buffer(builder, t.name) for t in p.inputs),
-        tuple(global_buffer(builder, t.name) for t in p.outputs),
-        p.sizes,
-        p.scalars,
-        (nest,),
-        "contraction",
-    )
-
-
-def side_value(value: Expr, packed: DType) -> Expr:
-    """A side in the type of its panel."""
-    node = value.value if isinstance(value, Cast) and packed == BFLOAT16 else value
-    return as_type(node, packed)
-
-
 def as_type(value: Expr, dtype: DType) -> Expr:
     """`value`, converted where it must be."""
     return value if value.dtype == dtype else Cast(value, dtype)
-
-
-def global_buffer(builder: Builder, name: str) -> TileBuffer:
-    """An argument."""
-    b = builder.buffers[name]
-    return TileBuffer(b.name, b.dtype, b.shape, "global", strides=b.strides)
 
 
 def _lower(program: Program, layout: Layout, name: str | None) -> loops.Kernel | None:

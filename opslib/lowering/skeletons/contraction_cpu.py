@@ -37,11 +37,11 @@ from opslib.lowering.flatten import Group
 from opslib.lowering.microkernels import F32, F64, Kind, kind_of
 from opslib.lowering.pack_loops import Plain, Target, copied, plain
 from opslib.lowering.simplify import simplified
-from opslib.lowering.skeletons import contraction
+from opslib.lowering.skeletons import contraction, contraction_tiles
 from opslib.lowering.skeletons.arith import add, integer, least, mul, product, sub
 from opslib.lowering.skeletons.builder import Builder, Layout
 from opslib.lowering.skeletons.contraction import Contraction
-from opslib.lowering.tiles_to_loops import TILE_M, TILE_N, Cut, Lowering
+from opslib.lowering.tiles_to_loops import TILE_M, TILE_N, Cut, Instead, Lowering
 
 FEW = 4
 # Multiply-adds up to which the microkernel reads both sides where they lie: 128^3.
@@ -100,24 +100,24 @@ class _Make:
         deep = block.k * (2 if pairs else 1)
         units = target.rows, target.columns(accumulator)
         sizes = (TILE_M, TILE_N, integer(deep))
-        program = contraction.tiles(c, self.builder, accumulator, units, sizes, pairs)
+        program = contraction_tiles.tiles(
+            c, self.builder, accumulator, units, sizes, pairs
+        )
         check_tiles(program)
         lowering = Lowering(target, self.builder.fresh, dict(self.builder.buffers))
         first = program.body[0]
         assert isinstance(first, TileLoop)
         inner = innermost(first)
         lowering.direct = self.direct(inner)
-        lowering.instead = self.small(lowering, inner, pairs)
-        cut = Cut(c.batch.extent, c.m.extent, c.n.extent, c.k.extent, block.m, block.n, *units)
+        lowering.instead = self.small(lowering, pairs)
+        cut = Cut(
+            c.batch.extent, c.m.extent, c.n.extent, c.k.extent, block.m, block.n, *units
+        )
         return lowering.grid(first, cut, ONE)
 
     def pairs(self) -> bool:
-        """Whether bfloat16 stays so: both sides strided matrices, and the unit has it."""
-        return (
-            self.target.bf16_dot
-            and self.kind is F32
-            and self.matrices(BFLOAT16)
-        )
+        """Whether bfloat16 stays so: strided matrices, and a unit that has it."""
+        return self.target.bf16_dot and self.kind is F32 and self.matrices(BFLOAT16)
 
     def matrices(self, stored: DType) -> bool:
         """Whether all sides are strided matrices of a type in memory."""
@@ -144,12 +144,13 @@ class _Make:
         if c.m.axes:
             row = buffer.strides[c.axes.index(c.m.axes[0])]
         stored = inner.body[-1]
-        assert isinstance(stored, Map) and isinstance(stored.value, Read)
+        assert isinstance(stored, Map)
+        assert isinstance(stored.value, Read)
         zero: dict[Expr, Expr] = {a.index: ZERO for a in stored.axes}
         place = tuple(simplified(substitute(o, zero)) for o in stored.target.offsets)
         return {stored.value.tensor: (Place(buffer.name, place, writes=True), row)}
 
-    def small(self, lowering: Lowering, inner: TileLoop, pairs: bool) -> object:
+    def small(self, lowering: Lowering, pairs: bool) -> Instead | None:
         """How to do a small product in place; None when the sides do not allow it."""
         c, kind = self.c, self.kind
         if pairs or kind not in (F32, F64) or not self.matrices(kind.accumulator):
@@ -194,13 +195,15 @@ class _Make:
         """Where sums are kept, and the distance of their rows."""
         if name in lowering.direct:
             place, row = lowering.direct[name]
-            return replace(place, indices=tuple(map(lowering.fixed, place.indices))), row
+            return replace(
+                place, indices=tuple(map(lowering.fixed, place.indices))
+            ), row
         return Place(name, (ZERO, ZERO), writes=True), lowering.buffers[name].strides[0]
 
     # -- few rows --------------------------------------------------------------------
 
     def few(self, swapped: bool) -> tuple[Expr, list[Statement]] | None:
-        """Streaming of b (or, swapped, of a) when the other side has at most 4 lanes."""
+        """Streaming of b (swapped: of a) when the other side has at most 4 lanes."""
         c, kind = self.c, self.kind
         lanes, wide = (c.n, c.m) if swapped else (c.m, c.n)
         if not wide.axes or len(c.k.axes) != 1:
@@ -271,7 +274,9 @@ class _Make:
                 value = contraction.as_type(substitute(x_value, at), accumulator)
                 lane, depth = Axis(i.name, ZERO, lanes.extent), Axis(deep.name, ZERO, k)
                 body.append(Alloc(x))
-                body += copied(value, lane, depth, Target(x.name, 0, k, accumulator), fresh)
+                body += copied(
+                    value, lane, depth, Target(x.name, 0, k, accumulator), fresh
+                )
             y = self.scratch(lowering, "y", most_n)
             body.append(Alloc(y))
             body.append(

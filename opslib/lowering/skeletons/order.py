@@ -161,12 +161,14 @@ def best(body: Body, monoid: Monoid, axis: Axis, value: Expr) -> tuple[Expr, ...
 
 def argmax_meaning(row: Any, count: int, value: Any, at: Any) -> None:
     """What ``ops_argmax_D`` leaves: the first of the largest, or the first nan."""
+    row = row[(0,) * (row.ndim - 1)]
     at[0] = np.argmax(row[: int(count)])
     value[0] = row[int(at[0])]
 
 
 def argmin_meaning(row: Any, count: int, value: Any, at: Any) -> None:
     """As `argmax_meaning`, for the smallest."""
+    row = row[(0,) * (row.ndim - 1)]
     at[0] = np.argmin(row[: int(count)])
     value[0] = row[int(at[0])]
 

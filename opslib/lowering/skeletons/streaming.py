@@ -171,7 +171,7 @@ def _sorted(
 
 
 def _named(online: Online, dtype: DType) -> Expr | None:
-    """The finish with its sums called ``bare`` and ``weighted``; folds may not remain."""
+    """The finish with its sums called ``bare`` and ``weighted``; no folds remain."""
     mapping: dict[Expr, Expr] = {}
     for i, value in enumerate(online.values):
         name = "bare" if is_const(value, 1.0) else "weighted"

@@ -54,7 +54,8 @@ from opslib.lowering.skeletons.arith import (
     sub,
 )
 from opslib.lowering.skeletons.builder import Builder, Layout
-from opslib.lowering.skeletons.contraction import as_type, global_buffer, is_matrix
+from opslib.lowering.skeletons.contraction import as_type, is_matrix
+from opslib.lowering.skeletons.contraction_tiles import global_buffer
 from opslib.lowering.skeletons.streaming import Streaming
 from opslib.lowering.tiles_to_loops import TILE_M, Cut, Lowering
 
@@ -119,7 +120,9 @@ class _Schedule:
         }
         self.count = least(self.tile_rows, sub(s.rows.extent, r0))
         body = self.block()
-        nest = TileLoop(Axis(r0.name, ZERO, s.rows.extent), self.tile_rows, "grid", body)
+        nest = TileLoop(
+            Axis(r0.name, ZERO, s.rows.extent), self.tile_rows, "grid", body
+        )
         if s.batch.axes:
             axis = Axis(batch.name, ZERO, s.batch.extent)
             nest = TileLoop(axis, ONE, "grid", (nest,))
@@ -188,7 +191,8 @@ class _Schedule:
         number = quiet_pivot(m)
         steps: list[TileStatement] = [
             Copy(
-                Region(k.name, zero, (here, d)), Gather((along, depth), side(s.k, in_d | in_j))
+                Region(k.name, zero, (here, d)),
+                Gather((along, depth), side(s.k, in_d | in_j)),
             ),
             Mma(
                 Region(scores.name, zero, (self.count, here)),
@@ -237,7 +241,8 @@ class _Schedule:
                 ),
             ]
         first = Copy(
-            Region(q.name, zero, (self.count, d)), Gather((rows, depth), side(s.q, in_d))
+            Region(q.name, zero, (self.count, d)),
+            Gather((rows, depth), side(s.q, in_d)),
         )
         stream = TileLoop(Axis(j0.name, low, high), step, "serial", tuple(steps))
         lost = Prim("isnan", (self.of(bare, self.r),), BOOL)
@@ -253,9 +258,15 @@ class _Schedule:
                 states[Var("weighted", dtype)] = weighted
             where = self.at | s.columns.at(lane)
             done = substitute(value, where | states)
-            over = (rows, columns) if len(axes) > len(s.batch.axes + s.rows.axes) else (rows,)
+            over = (
+                (rows, columns)
+                if len(axes) > len(s.batch.axes + s.rows.axes)
+                else (rows,)
+            )
             place = tuple(substitute(a.index, where) for a in axes)
-            finish.append(Map(Region(name, place, tuple(ONE for _ in place)), over, done))
+            finish.append(
+                Map(Region(name, place, tuple(ONE for _ in place)), over, done)
+            )
         return (*(AllocTile(b) for b in allocs), *body, first, stream, *finish)
 
     # -- the range of j --------------------------------------------------------------
@@ -283,17 +294,23 @@ class _Schedule:
         if isinstance(condition, Prim) and condition.op == "or":
             # ``not causal or j <= ...``: the bound holds where the switch is off.
             for switch, part in (condition.args, condition.args[::-1]):
-                if not any(depends(switch, a.name) for a in (self.s.j, *self.s.rows.axes)):
+                if not any(
+                    depends(switch, a.name) for a in (self.s.j, *self.s.rows.axes)
+                ):
                     inner = self.narrowed(part, low, high)
                     at = substitute(switch, self.at)
                     return Select(at, low, inner[0]), Select(at, high, inner[1])
             return low, high
-        if not (isinstance(condition, Prim) and condition.op in ("lt", "le", "gt", "ge")):
+        if not (
+            isinstance(condition, Prim) and condition.op in ("lt", "le", "gt", "ge")
+        ):
             return low, high
         left, right = condition.args
         if left.dtype != INT64:
             return low, high
-        smaller, larger = (left, right) if condition.op in ("lt", "le") else (right, left)
+        smaller, larger = (
+            (left, right) if condition.op in ("lt", "le") else (right, left)
+        )
         difference = affine(sub(larger, smaller), j)
         if difference is None or not isinstance(difference[0], Const):
             return low, high
@@ -329,9 +346,9 @@ class _Schedule:
         return simplified(substitute(value, self.at))
 
 
-# A nan score is nan in its exponential, so the bare sum tells whether there was one, and
-# the pivot may ignore it until the end. Nor does a pivot tell -0 from 0. That makes the
-# maximum two instructions instead of twenty.
+# A nan score is nan in its exponential, so the bare sum tells whether there was one,
+# and the pivot may ignore it until the end. Nor does a pivot tell -0 from 0. That makes
+# the maximum two instructions instead of twenty.
 
 
 def _larger(a: Expr, b: Expr) -> Expr:

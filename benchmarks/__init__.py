@@ -1,0 +1,1 @@
+"""Suites for asv; see NOTES.md for how they measure."""
