@@ -14,6 +14,7 @@
  * claim, while the job cannot end. */
 #define _GNU_SOURCE
 #include "opslib_abi.h"
+#include "pool_scratch.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -28,9 +29,6 @@
  * enough that an idle pool does not show up in `top`. A futex wake costs 5 us and more on
  * a virtual machine. */
 #define SPIN_NS 30000
-/* Scratch kept between calls, per calling thread and worker; more is given back at once. */
-#define KEPT_SCRATCH ((int64_t)64 << 20)
-#define ALIGNMENT 64
 
 #if defined(__x86_64__) || defined(__i386__)
 #define RELAX() __builtin_ia32_pause()
@@ -78,82 +76,6 @@ static struct {
 
 /* Where this thread is inside a region, its worker id; -1 outside. */
 static _Thread_local int32_t current_worker = -1;
-
-/* ---- scratch ------------------------------------------------------------------------ */
-
-typedef struct overflow {
-    struct overflow *next;
-} overflow;
-
-typedef struct {
-    _Alignas(64) char *base;
-    int64_t capacity, used, wanted;
-    overflow *more; /* blocks that did not fit; freed when the kernel returns */
-} arena;
-
-typedef struct {
-    ops_context public; /* first: a context pointer is a pointer to this */
-    _Atomic int32_t touched;
-    int32_t arenas;
-    arena *arena;
-} context;
-
-static void *take(ops_context *ctx, int32_t worker, int64_t bytes) {
-    context *own = (context *)ctx;
-    if (worker < 0 || worker >= ctx->threads || bytes < 0 || bytes > INT64_MAX / 2)
-        return NULL;
-    bytes = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) & ~(int64_t)(ALIGNMENT - 1);
-    if ((uint64_t)bytes > SIZE_MAX / 2)
-        return NULL;
-    arena *a = &own->arena[worker];
-    if (!atomic_load_explicit(&own->touched, memory_order_relaxed))
-        atomic_store_explicit(&own->touched, 1, memory_order_relaxed);
-    if (a->used == 0 && a->more == NULL && a->capacity < KEPT_SCRATCH) {
-        /* Allocated here, by the worker that will write it, for the sake of NUMA. */
-        int64_t size = bytes > a->wanted ? bytes : a->wanted;
-        if (size > KEPT_SCRATCH)
-            size = KEPT_SCRATCH;
-        if (size > a->capacity) {
-            void *fresh = NULL;
-            free(a->base);
-            a->base = NULL;
-            a->capacity = 0;
-            if (posix_memalign(&fresh, ALIGNMENT, (size_t)size) == 0) {
-                a->base = fresh;
-                a->capacity = size;
-            }
-        }
-    }
-    if (bytes <= a->capacity - a->used) {
-        void *block = a->base + a->used;
-        a->used += bytes;
-        return block;
-    }
-    void *block = NULL;
-    if (posix_memalign(&block, ALIGNMENT, (size_t)bytes + ALIGNMENT) != 0)
-        return NULL;
-    ((overflow *)block)->next = a->more;
-    a->more = block;
-    if (a->wanted < KEPT_SCRATCH)
-        a->wanted = (a->wanted > a->used ? a->wanted : a->used) + bytes;
-    return (char *)block + ALIGNMENT;
-}
-
-static void give_back(ops_context *ctx) {
-    context *own = (context *)ctx;
-    if (!atomic_load_explicit(&own->touched, memory_order_relaxed))
-        return;
-    atomic_store_explicit(&own->touched, 0, memory_order_relaxed);
-    for (int32_t w = 0; w < own->arenas; w++) {
-        arena *a = &own->arena[w];
-        a->used = 0;
-        while (a->more != NULL) {
-            overflow *next = a->more->next;
-            free(a->more);
-            a->more = next;
-        }
-    }
-}
 
 /* ---- regions ------------------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@ DTypeLike = Any
 _state = _context.get
 
 
-_abs = _Handle("abs")
+_op_abs = _Handle("abs")
 
 
 def abs(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -26,11 +26,14 @@ def abs(x: Array, /, *, out: Array | None = None, backend: str | None = None) ->
     Follows numpy.abs (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _abs.plain(x)  # type: ignore[no-any-return]
-    return _abs.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_abs.plain(x)
+    return _op_abs.call((x,), {}, out, backend)
 
 
-_acos = _Handle("acos")
+_attach(abs, _op_abs)
+
+
+_op_acos = _Handle("acos")
 
 
 def acos(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -39,11 +42,14 @@ def acos(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.acos (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _acos.plain(x)  # type: ignore[no-any-return]
-    return _acos.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_acos.plain(x)
+    return _op_acos.call((x,), {}, out, backend)
 
 
-_acosh = _Handle("acosh")
+_attach(acos, _op_acos)
+
+
+_op_acosh = _Handle("acosh")
 
 
 def acosh(
@@ -54,11 +60,14 @@ def acosh(
     Follows numpy.acosh (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _acosh.plain(x)  # type: ignore[no-any-return]
-    return _acosh.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_acosh.plain(x)
+    return _op_acosh.call((x,), {}, out, backend)
 
 
-_adaptive_avg_pool1d = _Handle("adaptive_avg_pool1d")
+_attach(acosh, _op_acosh)
+
+
+_op_adaptive_avg_pool1d = _Handle("adaptive_avg_pool1d")
 
 
 def adaptive_avg_pool1d(
@@ -73,13 +82,16 @@ def adaptive_avg_pool1d(
     Follows torch.nn.functional.adaptive_avg_pool1d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _adaptive_avg_pool1d.fast(output_size)(input)  # type: ignore[no-any-return]
-    return _adaptive_avg_pool1d.call(
+        return _op_adaptive_avg_pool1d.fast(output_size)(input)
+    return _op_adaptive_avg_pool1d.call(
         (input,), {"output_size": output_size}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_adaptive_avg_pool2d = _Handle("adaptive_avg_pool2d")
+_attach(adaptive_avg_pool1d, _op_adaptive_avg_pool1d)
+
+
+_op_adaptive_avg_pool2d = _Handle("adaptive_avg_pool2d")
 
 
 def adaptive_avg_pool2d(
@@ -94,13 +106,16 @@ def adaptive_avg_pool2d(
     Follows torch.nn.functional.adaptive_avg_pool2d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _adaptive_avg_pool2d.fast(output_size)(input)  # type: ignore[no-any-return]
-    return _adaptive_avg_pool2d.call(
+        return _op_adaptive_avg_pool2d.fast(output_size)(input)
+    return _op_adaptive_avg_pool2d.call(
         (input,), {"output_size": output_size}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_adaptive_max_pool2d = _Handle("adaptive_max_pool2d")
+_attach(adaptive_avg_pool2d, _op_adaptive_avg_pool2d)
+
+
+_op_adaptive_max_pool2d = _Handle("adaptive_max_pool2d")
 
 
 def adaptive_max_pool2d(
@@ -115,13 +130,16 @@ def adaptive_max_pool2d(
     Follows torch.nn.functional.adaptive_max_pool2d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _adaptive_max_pool2d.fast(output_size)(input)  # type: ignore[no-any-return]
-    return _adaptive_max_pool2d.call(
+        return _op_adaptive_max_pool2d.fast(output_size)(input)
+    return _op_adaptive_max_pool2d.call(
         (input,), {"output_size": output_size}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_add = _Handle("add")
+_attach(adaptive_max_pool2d, _op_adaptive_max_pool2d)
+
+
+_op_add = _Handle("add")
 
 
 def add(
@@ -132,8 +150,8 @@ def add(
     Follows numpy.add (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _add.plain(x1, x2)  # type: ignore[no-any-return]
-    return _add.call(
+        return _op_add.plain(x1, x2)
+    return _op_add.call(
         (
             x1,
             x2,
@@ -141,10 +159,13 @@ def add(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_addcdiv = _Handle("addcdiv")
+_attach(add, _op_add)
+
+
+_op_addcdiv = _Handle("addcdiv")
 
 
 def addcdiv(
@@ -161,8 +182,8 @@ def addcdiv(
     Follows torch.addcdiv (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _addcdiv.fast(value)(input, tensor1, tensor2)  # type: ignore[no-any-return]
-    return _addcdiv.call(
+        return _op_addcdiv.fast(value)(input, tensor1, tensor2)
+    return _op_addcdiv.call(
         (
             input,
             tensor1,
@@ -171,10 +192,13 @@ def addcdiv(
         {"value": value},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_addcmul = _Handle("addcmul")
+_attach(addcdiv, _op_addcdiv)
+
+
+_op_addcmul = _Handle("addcmul")
 
 
 def addcmul(
@@ -191,8 +215,8 @@ def addcmul(
     Follows torch.addcmul (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _addcmul.fast(value)(input, tensor1, tensor2)  # type: ignore[no-any-return]
-    return _addcmul.call(
+        return _op_addcmul.fast(value)(input, tensor1, tensor2)
+    return _op_addcmul.call(
         (
             input,
             tensor1,
@@ -201,10 +225,13 @@ def addcmul(
         {"value": value},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_addmm = _Handle("addmm")
+_attach(addcmul, _op_addcmul)
+
+
+_op_addmm = _Handle("addmm")
 
 
 def addmm(
@@ -222,8 +249,8 @@ def addmm(
     Follows torch.addmm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _addmm.fast(beta, alpha)(input, mat1, mat2)  # type: ignore[no-any-return]
-    return _addmm.call(
+        return _op_addmm.fast(beta, alpha)(input, mat1, mat2)
+    return _op_addmm.call(
         (
             input,
             mat1,
@@ -232,10 +259,13 @@ def addmm(
         {"beta": beta, "alpha": alpha},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_alibi_bias = _Handle("alibi_bias")
+_attach(addmm, _op_addmm)
+
+
+_op_alibi_bias = _Handle("alibi_bias")
 
 
 def alibi_bias(
@@ -252,11 +282,16 @@ def alibi_bias(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _alibi_bias.fast(queries, keys)(slopes)  # type: ignore[no-any-return]
-    return _alibi_bias.call((slopes,), {"queries": queries, "keys": keys}, out, backend)  # type: ignore[no-any-return]
+        return _op_alibi_bias.fast(queries, keys)(slopes)
+    return _op_alibi_bias.call(
+        (slopes,), {"queries": queries, "keys": keys}, out, backend
+    )
 
 
-_all = _Handle("all")
+_attach(alibi_bias, _op_alibi_bias)
+
+
+_op_all = _Handle("all")
 
 
 def all(
@@ -273,11 +308,14 @@ def all(
     Follows numpy.all (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _all.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _all.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_all.fast(axis, keepdims)(x)
+    return _op_all.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_any = _Handle("any")
+_attach(all, _op_all)
+
+
+_op_any = _Handle("any")
 
 
 def any(
@@ -294,11 +332,14 @@ def any(
     Follows numpy.any (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _any.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _any.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_any.fast(axis, keepdims)(x)
+    return _op_any.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_apply_rotary = _Handle("apply_rotary")
+_attach(any, _op_any)
+
+
+_op_apply_rotary = _Handle("apply_rotary")
 
 
 def apply_rotary(
@@ -316,8 +357,8 @@ def apply_rotary(
     Follows flash_attn.layers.rotary.apply_rotary_emb (adapted: n and h may have any number of axes before them).
     """
     if out is None and backend is None and _state() is None:
-        return _apply_rotary.fast(interleaved)(x, cos, sin)  # type: ignore[no-any-return]
-    return _apply_rotary.call(
+        return _op_apply_rotary.fast(interleaved)(x, cos, sin)
+    return _op_apply_rotary.call(
         (
             x,
             cos,
@@ -326,10 +367,13 @@ def apply_rotary(
         {"interleaved": interleaved},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_arange = _Handle("arange")
+_attach(apply_rotary, _op_apply_rotary)
+
+
+_op_arange = _Handle("arange")
 
 
 def arange(
@@ -347,13 +391,16 @@ def arange(
     Follows numpy.arange (adapted: integers only; for floats use linspace).
     """
     if out is None and backend is None and _state() is None:
-        return _arange.fast(start, stop, step, dtype)()  # type: ignore[no-any-return]
-    return _arange.call(
+        return _op_arange.fast(start, stop, step, dtype)()
+    return _op_arange.call(
         (), {"start": start, "stop": stop, "step": step, "dtype": dtype}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_argmax = _Handle("argmax")
+_attach(arange, _op_arange)
+
+
+_op_argmax = _Handle("argmax")
 
 
 def argmax(
@@ -371,11 +418,14 @@ def argmax(
     Follows numpy.argmax (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _argmax.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _argmax.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_argmax.fast(axis, keepdims)(x)
+    return _op_argmax.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_argmin = _Handle("argmin")
+_attach(argmax, _op_argmax)
+
+
+_op_argmin = _Handle("argmin")
 
 
 def argmin(
@@ -393,11 +443,14 @@ def argmin(
     Follows numpy.argmin (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _argmin.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _argmin.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_argmin.fast(axis, keepdims)(x)
+    return _op_argmin.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_argsort = _Handle("argsort")
+_attach(argmin, _op_argmin)
+
+
+_op_argsort = _Handle("argsort")
 
 
 def argsort(
@@ -414,11 +467,16 @@ def argsort(
     Follows numpy.argsort (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _argsort.fast(descending, axis)(x)  # type: ignore[no-any-return]
-    return _argsort.call((x,), {"descending": descending, "axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_argsort.fast(descending, axis)(x)
+    return _op_argsort.call(
+        (x,), {"descending": descending, "axis": axis}, out, backend
+    )
 
 
-_asin = _Handle("asin")
+_attach(argsort, _op_argsort)
+
+
+_op_asin = _Handle("asin")
 
 
 def asin(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -427,11 +485,14 @@ def asin(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.asin (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _asin.plain(x)  # type: ignore[no-any-return]
-    return _asin.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_asin.plain(x)
+    return _op_asin.call((x,), {}, out, backend)
 
 
-_asinh = _Handle("asinh")
+_attach(asin, _op_asin)
+
+
+_op_asinh = _Handle("asinh")
 
 
 def asinh(
@@ -442,11 +503,14 @@ def asinh(
     Follows numpy.asinh (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _asinh.plain(x)  # type: ignore[no-any-return]
-    return _asinh.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_asinh.plain(x)
+    return _op_asinh.call((x,), {}, out, backend)
 
 
-_astype = _Handle("astype")
+_attach(asinh, _op_asinh)
+
+
+_op_astype = _Handle("astype")
 
 
 def astype(
@@ -464,11 +528,14 @@ def astype(
     Follows numpy.astype (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _astype.fast(dtype)(x)  # type: ignore[no-any-return]
-    return _astype.call((x,), {"dtype": dtype}, out, backend)  # type: ignore[no-any-return]
+        return _op_astype.fast(dtype)(x)
+    return _op_astype.call((x,), {"dtype": dtype}, out, backend)
 
 
-_atan = _Handle("atan")
+_attach(astype, _op_astype)
+
+
+_op_atan = _Handle("atan")
 
 
 def atan(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -477,11 +544,14 @@ def atan(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.atan (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _atan.plain(x)  # type: ignore[no-any-return]
-    return _atan.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_atan.plain(x)
+    return _op_atan.call((x,), {}, out, backend)
 
 
-_atan2 = _Handle("atan2")
+_attach(atan, _op_atan)
+
+
+_op_atan2 = _Handle("atan2")
 
 
 def atan2(
@@ -492,8 +562,8 @@ def atan2(
     Follows numpy.atan2 (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _atan2.plain(x1, x2)  # type: ignore[no-any-return]
-    return _atan2.call(
+        return _op_atan2.plain(x1, x2)
+    return _op_atan2.call(
         (
             x1,
             x2,
@@ -501,10 +571,13 @@ def atan2(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_atanh = _Handle("atanh")
+_attach(atan2, _op_atan2)
+
+
+_op_atanh = _Handle("atanh")
 
 
 def atanh(
@@ -515,8 +588,11 @@ def atanh(
     Follows numpy.atanh (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _atanh.plain(x)  # type: ignore[no-any-return]
-    return _atanh.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_atanh.plain(x)
+    return _op_atanh.call((x,), {}, out, backend)
+
+
+_attach(atanh, _op_atanh)
 
 
 class AttentionResult(NamedTuple):
@@ -526,7 +602,7 @@ class AttentionResult(NamedTuple):
     lse: Array | None = None
 
 
-_attention = _Handle("attention", AttentionResult)
+_op_attention = _Handle("attention", AttentionResult)
 
 
 def attention(
@@ -560,10 +636,10 @@ def attention(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _attention.fast(scale, causal, softcap, window, return_lse)(
+        return _op_attention.fast(scale, causal, softcap, window, return_lse)(
             q, k, v, mask, bias, sink
         )  # type: ignore[no-any-return]
-    return _attention.call(
+    return _op_attention.call(
         (
             q,
             k,
@@ -584,7 +660,10 @@ def attention(
     )  # type: ignore[no-any-return]
 
 
-_avg_pool1d = _Handle("avg_pool1d")
+_attach(attention, _op_attention)
+
+
+_op_avg_pool1d = _Handle("avg_pool1d")
 
 
 def avg_pool1d(
@@ -604,10 +683,10 @@ def avg_pool1d(
     Follows torch.nn.functional.avg_pool1d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _avg_pool1d.fast(
+        return _op_avg_pool1d.fast(
             kernel_size, stride, padding, ceil_mode, count_include_pad
-        )(input)  # type: ignore[no-any-return]
-    return _avg_pool1d.call(
+        )(input)
+    return _op_avg_pool1d.call(
         (input,),
         {
             "kernel_size": kernel_size,
@@ -618,10 +697,13 @@ def avg_pool1d(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_avg_pool2d = _Handle("avg_pool2d")
+_attach(avg_pool1d, _op_avg_pool1d)
+
+
+_op_avg_pool2d = _Handle("avg_pool2d")
 
 
 def avg_pool2d(
@@ -642,10 +724,10 @@ def avg_pool2d(
     Follows torch.nn.functional.avg_pool2d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _avg_pool2d.fast(
+        return _op_avg_pool2d.fast(
             kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-        )(input)  # type: ignore[no-any-return]
-    return _avg_pool2d.call(
+        )(input)
+    return _op_avg_pool2d.call(
         (input,),
         {
             "kernel_size": kernel_size,
@@ -657,10 +739,13 @@ def avg_pool2d(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_baddbmm = _Handle("baddbmm")
+_attach(avg_pool2d, _op_avg_pool2d)
+
+
+_op_baddbmm = _Handle("baddbmm")
 
 
 def baddbmm(
@@ -679,8 +764,8 @@ def baddbmm(
     Follows torch.baddbmm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _baddbmm.fast(beta, alpha)(input, batch1, batch2)  # type: ignore[no-any-return]
-    return _baddbmm.call(
+        return _op_baddbmm.fast(beta, alpha)(input, batch1, batch2)
+    return _op_baddbmm.call(
         (
             input,
             batch1,
@@ -689,10 +774,13 @@ def baddbmm(
         {"beta": beta, "alpha": alpha},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_batch_norm = _Handle("batch_norm")
+_attach(baddbmm, _op_baddbmm)
+
+
+_op_batch_norm = _Handle("batch_norm")
 
 
 def batch_norm(
@@ -715,10 +803,10 @@ def batch_norm(
     Follows torch.nn.functional.batch_norm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _batch_norm.fast(training, momentum, eps)(
+        return _op_batch_norm.fast(training, momentum, eps)(
             input, running_mean, running_var, weight, bias
-        )  # type: ignore[no-any-return]
-    return _batch_norm.call(
+        )
+    return _op_batch_norm.call(
         (
             input,
             running_mean,
@@ -729,10 +817,13 @@ def batch_norm(
         {"training": training, "momentum": momentum, "eps": eps},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_bilinear = _Handle("bilinear")
+_attach(batch_norm, _op_batch_norm)
+
+
+_op_bilinear = _Handle("bilinear")
 
 
 def bilinear(
@@ -749,8 +840,8 @@ def bilinear(
     Follows torch.nn.functional.bilinear (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bilinear.plain(input1, input2, weight, bias)  # type: ignore[no-any-return]
-    return _bilinear.call(
+        return _op_bilinear.plain(input1, input2, weight, bias)
+    return _op_bilinear.call(
         (
             input1,
             input2,
@@ -760,10 +851,13 @@ def bilinear(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_binary_cross_entropy = _Handle("binary_cross_entropy")
+_attach(bilinear, _op_bilinear)
+
+
+_op_binary_cross_entropy = _Handle("binary_cross_entropy")
 
 
 def binary_cross_entropy(
@@ -780,8 +874,8 @@ def binary_cross_entropy(
     Follows torch.nn.functional.binary_cross_entropy (adapted: weight has the shape of the input).
     """
     if out is None and backend is None and _state() is None:
-        return _binary_cross_entropy.fast(reduction)(input, target, weight)  # type: ignore[no-any-return]
-    return _binary_cross_entropy.call(
+        return _op_binary_cross_entropy.fast(reduction)(input, target, weight)
+    return _op_binary_cross_entropy.call(
         (
             input,
             target,
@@ -790,10 +884,13 @@ def binary_cross_entropy(
         {"reduction": reduction},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_binary_cross_entropy_with_logits = _Handle("binary_cross_entropy_with_logits")
+_attach(binary_cross_entropy, _op_binary_cross_entropy)
+
+
+_op_binary_cross_entropy_with_logits = _Handle("binary_cross_entropy_with_logits")
 
 
 def binary_cross_entropy_with_logits(
@@ -812,10 +909,10 @@ def binary_cross_entropy_with_logits(
     Follows torch.nn.functional.binary_cross_entropy_with_logits (adapted: weights have the shape of the input).
     """
     if out is None and backend is None and _state() is None:
-        return _binary_cross_entropy_with_logits.fast(reduction)(
+        return _op_binary_cross_entropy_with_logits.fast(reduction)(
             input, target, weight, pos_weight
-        )  # type: ignore[no-any-return]
-    return _binary_cross_entropy_with_logits.call(
+        )
+    return _op_binary_cross_entropy_with_logits.call(
         (
             input,
             target,
@@ -825,10 +922,13 @@ def binary_cross_entropy_with_logits(
         {"reduction": reduction},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_bincount = _Handle("bincount")
+_attach(binary_cross_entropy_with_logits, _op_binary_cross_entropy_with_logits)
+
+
+_op_bincount = _Handle("bincount")
 
 
 def bincount(
@@ -839,11 +939,14 @@ def bincount(
     Follows torch.bincount (adapted: the length is given, and no weights).
     """
     if out is None and backend is None and _state() is None:
-        return _bincount.fast(length)(input)  # type: ignore[no-any-return]
-    return _bincount.call((input,), {"length": length}, out, backend)  # type: ignore[no-any-return]
+        return _op_bincount.fast(length)(input)
+    return _op_bincount.call((input,), {"length": length}, out, backend)
 
 
-_bitwise_and = _Handle("bitwise_and")
+_attach(bincount, _op_bincount)
+
+
+_op_bitwise_and = _Handle("bitwise_and")
 
 
 def bitwise_and(
@@ -854,8 +957,8 @@ def bitwise_and(
     Follows numpy.bitwise_and (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bitwise_and.plain(x1, x2)  # type: ignore[no-any-return]
-    return _bitwise_and.call(
+        return _op_bitwise_and.plain(x1, x2)
+    return _op_bitwise_and.call(
         (
             x1,
             x2,
@@ -863,10 +966,13 @@ def bitwise_and(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_bitwise_invert = _Handle("bitwise_invert")
+_attach(bitwise_and, _op_bitwise_and)
+
+
+_op_bitwise_invert = _Handle("bitwise_invert")
 
 
 def bitwise_invert(
@@ -877,11 +983,14 @@ def bitwise_invert(
     Follows numpy.bitwise_invert (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bitwise_invert.plain(x)  # type: ignore[no-any-return]
-    return _bitwise_invert.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_bitwise_invert.plain(x)
+    return _op_bitwise_invert.call((x,), {}, out, backend)
 
 
-_bitwise_left_shift = _Handle("bitwise_left_shift")
+_attach(bitwise_invert, _op_bitwise_invert)
+
+
+_op_bitwise_left_shift = _Handle("bitwise_left_shift")
 
 
 def bitwise_left_shift(
@@ -892,8 +1001,8 @@ def bitwise_left_shift(
     Follows numpy.bitwise_left_shift (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bitwise_left_shift.plain(x1, x2)  # type: ignore[no-any-return]
-    return _bitwise_left_shift.call(
+        return _op_bitwise_left_shift.plain(x1, x2)
+    return _op_bitwise_left_shift.call(
         (
             x1,
             x2,
@@ -901,10 +1010,13 @@ def bitwise_left_shift(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_bitwise_or = _Handle("bitwise_or")
+_attach(bitwise_left_shift, _op_bitwise_left_shift)
+
+
+_op_bitwise_or = _Handle("bitwise_or")
 
 
 def bitwise_or(
@@ -915,8 +1027,8 @@ def bitwise_or(
     Follows numpy.bitwise_or (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bitwise_or.plain(x1, x2)  # type: ignore[no-any-return]
-    return _bitwise_or.call(
+        return _op_bitwise_or.plain(x1, x2)
+    return _op_bitwise_or.call(
         (
             x1,
             x2,
@@ -924,10 +1036,13 @@ def bitwise_or(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_bitwise_right_shift = _Handle("bitwise_right_shift")
+_attach(bitwise_or, _op_bitwise_or)
+
+
+_op_bitwise_right_shift = _Handle("bitwise_right_shift")
 
 
 def bitwise_right_shift(
@@ -939,8 +1054,8 @@ def bitwise_right_shift(
     Follows numpy.bitwise_right_shift (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bitwise_right_shift.plain(x1, x2)  # type: ignore[no-any-return]
-    return _bitwise_right_shift.call(
+        return _op_bitwise_right_shift.plain(x1, x2)
+    return _op_bitwise_right_shift.call(
         (
             x1,
             x2,
@@ -948,10 +1063,13 @@ def bitwise_right_shift(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_bitwise_xor = _Handle("bitwise_xor")
+_attach(bitwise_right_shift, _op_bitwise_right_shift)
+
+
+_op_bitwise_xor = _Handle("bitwise_xor")
 
 
 def bitwise_xor(
@@ -962,8 +1080,8 @@ def bitwise_xor(
     Follows numpy.bitwise_xor (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bitwise_xor.plain(x1, x2)  # type: ignore[no-any-return]
-    return _bitwise_xor.call(
+        return _op_bitwise_xor.plain(x1, x2)
+    return _op_bitwise_xor.call(
         (
             x1,
             x2,
@@ -971,10 +1089,13 @@ def bitwise_xor(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_bmm = _Handle("bmm")
+_attach(bitwise_xor, _op_bitwise_xor)
+
+
+_op_bmm = _Handle("bmm")
 
 
 def bmm(
@@ -990,8 +1111,8 @@ def bmm(
     Follows torch.bmm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bmm.plain(input, mat2)  # type: ignore[no-any-return]
-    return _bmm.call(
+        return _op_bmm.plain(input, mat2)
+    return _op_bmm.call(
         (
             input,
             mat2,
@@ -999,10 +1120,13 @@ def bmm(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_broadcast_to = _Handle("broadcast_to")
+_attach(bmm, _op_bmm)
+
+
+_op_broadcast_to = _Handle("broadcast_to")
 
 
 def broadcast_to(
@@ -1018,11 +1142,14 @@ def broadcast_to(
     Follows numpy.broadcast_to (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _broadcast_to.fast(shape)(x)  # type: ignore[no-any-return]
-    return _broadcast_to.call((x,), {"shape": shape}, out, backend)  # type: ignore[no-any-return]
+        return _op_broadcast_to.fast(shape)(x)
+    return _op_broadcast_to.call((x,), {"shape": shape}, out, backend)
 
 
-_bucketize = _Handle("bucketize")
+_attach(broadcast_to, _op_broadcast_to)
+
+
+_op_bucketize = _Handle("bucketize")
 
 
 def bucketize(
@@ -1039,8 +1166,8 @@ def bucketize(
     Follows torch.bucketize (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _bucketize.fast(right)(input, boundaries)  # type: ignore[no-any-return]
-    return _bucketize.call(
+        return _op_bucketize.fast(right)(input, boundaries)
+    return _op_bucketize.call(
         (
             input,
             boundaries,
@@ -1048,7 +1175,10 @@ def bucketize(
         {"right": right},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
+
+
+_attach(bucketize, _op_bucketize)
 
 
 class CannRmsNormResult(NamedTuple):
@@ -1058,7 +1188,7 @@ class CannRmsNormResult(NamedTuple):
     rstd: Array
 
 
-_cann_rms_norm = _Handle("cann_rms_norm", CannRmsNormResult)
+_op_cann_rms_norm = _Handle("cann_rms_norm", CannRmsNormResult)
 
 
 def cann_rms_norm(
@@ -1075,8 +1205,8 @@ def cann_rms_norm(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _cann_rms_norm.fast(epsilon)(x, gamma)  # type: ignore[no-any-return]
-    return _cann_rms_norm.call(
+        return _op_cann_rms_norm.fast(epsilon)(x, gamma)  # type: ignore[no-any-return]
+    return _op_cann_rms_norm.call(
         (
             x,
             gamma,
@@ -1087,7 +1217,10 @@ def cann_rms_norm(
     )  # type: ignore[no-any-return]
 
 
-_causal_conv1d = _Handle("causal_conv1d")
+_attach(cann_rms_norm, _op_cann_rms_norm)
+
+
+_op_causal_conv1d = _Handle("causal_conv1d")
 
 
 def causal_conv1d(
@@ -1106,8 +1239,8 @@ def causal_conv1d(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _causal_conv1d.fast(activation)(x, weight, bias)  # type: ignore[no-any-return]
-    return _causal_conv1d.call(
+        return _op_causal_conv1d.fast(activation)(x, weight, bias)
+    return _op_causal_conv1d.call(
         (
             x,
             weight,
@@ -1116,10 +1249,13 @@ def causal_conv1d(
         {"activation": activation},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_causal_softmax = _Handle("causal_softmax")
+_attach(causal_conv1d, _op_causal_conv1d)
+
+
+_op_causal_softmax = _Handle("causal_softmax")
 
 
 def causal_softmax(
@@ -1131,11 +1267,14 @@ def causal_softmax(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _causal_softmax.plain(x)  # type: ignore[no-any-return]
-    return _causal_softmax.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_causal_softmax.plain(x)
+    return _op_causal_softmax.call((x,), {}, out, backend)
 
 
-_cdist = _Handle("cdist")
+_attach(causal_softmax, _op_causal_softmax)
+
+
+_op_cdist = _Handle("cdist")
 
 
 def cdist(
@@ -1147,8 +1286,8 @@ def cdist(
     Follows torch.cdist (adapted: the Euclidean distance only).
     """
     if out is None and backend is None and _state() is None:
-        return _cdist.plain(x1, x2)  # type: ignore[no-any-return]
-    return _cdist.call(
+        return _op_cdist.plain(x1, x2)
+    return _op_cdist.call(
         (
             x1,
             x2,
@@ -1156,10 +1295,13 @@ def cdist(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_ceil = _Handle("ceil")
+_attach(cdist, _op_cdist)
+
+
+_op_ceil = _Handle("ceil")
 
 
 def ceil(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -1168,11 +1310,14 @@ def ceil(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.ceil (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _ceil.plain(x)  # type: ignore[no-any-return]
-    return _ceil.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_ceil.plain(x)
+    return _op_ceil.call((x,), {}, out, backend)
 
 
-_celu = _Handle("celu")
+_attach(ceil, _op_ceil)
+
+
+_op_celu = _Handle("celu")
 
 
 def celu(
@@ -1187,11 +1332,14 @@ def celu(
     Follows torch.nn.functional.celu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _celu.fast(alpha)(input)  # type: ignore[no-any-return]
-    return _celu.call((input,), {"alpha": alpha}, out, backend)  # type: ignore[no-any-return]
+        return _op_celu.fast(alpha)(input)
+    return _op_celu.call((input,), {"alpha": alpha}, out, backend)
 
 
-_clip = _Handle("clip")
+_attach(celu, _op_celu)
+
+
+_op_clip = _Handle("clip")
 
 
 def clip(
@@ -1209,8 +1357,8 @@ def clip(
     Follows numpy.clip (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _clip.plain(x, min, max)  # type: ignore[no-any-return]
-    return _clip.call(
+        return _op_clip.plain(x, min, max)
+    return _op_clip.call(
         (
             x,
             min,
@@ -1219,10 +1367,13 @@ def clip(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_concat = _Handle("concat")
+_attach(clip, _op_clip)
+
+
+_op_concat = _Handle("concat")
 
 
 def concat(
@@ -1233,11 +1384,14 @@ def concat(
     Follows numpy.concat (adapted: the arrays are arguments of their own, and the axis is the last by default).
     """
     if out is None and backend is None and _state() is None:
-        return _concat.fast(axis)(*xs)  # type: ignore[no-any-return]
-    return _concat.call((xs,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_concat.fast(axis)(*xs)
+    return _op_concat.call((xs,), {"axis": axis}, out, backend)
 
 
-_conj = _Handle("conj")
+_attach(concat, _op_concat)
+
+
+_op_conj = _Handle("conj")
 
 
 def conj(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -1246,11 +1400,14 @@ def conj(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.conj (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _conj.plain(x)  # type: ignore[no-any-return]
-    return _conj.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_conj.plain(x)
+    return _op_conj.call((x,), {}, out, backend)
 
 
-_conv1d = _Handle("conv1d")
+_attach(conj, _op_conj)
+
+
+_op_conv1d = _Handle("conv1d")
 
 
 def conv1d(
@@ -1270,8 +1427,8 @@ def conv1d(
     Follows torch.nn.functional.conv1d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _conv1d.fast(stride, padding, dilation, groups)(input, weight, bias)  # type: ignore[no-any-return]
-    return _conv1d.call(
+        return _op_conv1d.fast(stride, padding, dilation, groups)(input, weight, bias)
+    return _op_conv1d.call(
         (
             input,
             weight,
@@ -1280,10 +1437,13 @@ def conv1d(
         {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_conv2d = _Handle("conv2d")
+_attach(conv1d, _op_conv1d)
+
+
+_op_conv2d = _Handle("conv2d")
 
 
 def conv2d(
@@ -1305,8 +1465,8 @@ def conv2d(
     Follows torch.nn.functional.conv2d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _conv2d.fast(stride, padding, dilation, groups)(input, weight, bias)  # type: ignore[no-any-return]
-    return _conv2d.call(
+        return _op_conv2d.fast(stride, padding, dilation, groups)(input, weight, bias)
+    return _op_conv2d.call(
         (
             input,
             weight,
@@ -1315,10 +1475,13 @@ def conv2d(
         {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_conv3d = _Handle("conv3d")
+_attach(conv2d, _op_conv2d)
+
+
+_op_conv3d = _Handle("conv3d")
 
 
 def conv3d(
@@ -1338,8 +1501,8 @@ def conv3d(
     Follows torch.nn.functional.conv3d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _conv3d.fast(stride, padding, dilation, groups)(input, weight, bias)  # type: ignore[no-any-return]
-    return _conv3d.call(
+        return _op_conv3d.fast(stride, padding, dilation, groups)(input, weight, bias)
+    return _op_conv3d.call(
         (
             input,
             weight,
@@ -1348,10 +1511,13 @@ def conv3d(
         {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_conv_transpose1d = _Handle("conv_transpose1d")
+_attach(conv3d, _op_conv3d)
+
+
+_op_conv_transpose1d = _Handle("conv_transpose1d")
 
 
 def conv_transpose1d(
@@ -1375,10 +1541,10 @@ def conv_transpose1d(
     Follows torch.nn.functional.conv_transpose1d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _conv_transpose1d.fast(
+        return _op_conv_transpose1d.fast(
             stride, padding, output_padding, groups, dilation
-        )(input, weight, bias)  # type: ignore[no-any-return]
-    return _conv_transpose1d.call(
+        )(input, weight, bias)
+    return _op_conv_transpose1d.call(
         (
             input,
             weight,
@@ -1393,10 +1559,13 @@ def conv_transpose1d(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_conv_transpose2d = _Handle("conv_transpose2d")
+_attach(conv_transpose1d, _op_conv_transpose1d)
+
+
+_op_conv_transpose2d = _Handle("conv_transpose2d")
 
 
 def conv_transpose2d(
@@ -1419,10 +1588,10 @@ def conv_transpose2d(
     Follows torch.nn.functional.conv_transpose2d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _conv_transpose2d.fast(
+        return _op_conv_transpose2d.fast(
             stride, padding, output_padding, groups, dilation
-        )(input, weight, bias)  # type: ignore[no-any-return]
-    return _conv_transpose2d.call(
+        )(input, weight, bias)
+    return _op_conv_transpose2d.call(
         (
             input,
             weight,
@@ -1437,10 +1606,13 @@ def conv_transpose2d(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_copysign = _Handle("copysign")
+_attach(conv_transpose2d, _op_conv_transpose2d)
+
+
+_op_copysign = _Handle("copysign")
 
 
 def copysign(
@@ -1451,8 +1623,8 @@ def copysign(
     Follows numpy.copysign (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _copysign.plain(x1, x2)  # type: ignore[no-any-return]
-    return _copysign.call(
+        return _op_copysign.plain(x1, x2)
+    return _op_copysign.call(
         (
             x1,
             x2,
@@ -1460,10 +1632,13 @@ def copysign(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_cos = _Handle("cos")
+_attach(copysign, _op_copysign)
+
+
+_op_cos = _Handle("cos")
 
 
 def cos(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -1472,11 +1647,14 @@ def cos(x: Array, /, *, out: Array | None = None, backend: str | None = None) ->
     Follows numpy.cos (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _cos.plain(x)  # type: ignore[no-any-return]
-    return _cos.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_cos.plain(x)
+    return _op_cos.call((x,), {}, out, backend)
 
 
-_cosh = _Handle("cosh")
+_attach(cos, _op_cos)
+
+
+_op_cosh = _Handle("cosh")
 
 
 def cosh(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -1485,11 +1663,14 @@ def cosh(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.cosh (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _cosh.plain(x)  # type: ignore[no-any-return]
-    return _cosh.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_cosh.plain(x)
+    return _op_cosh.call((x,), {}, out, backend)
 
 
-_cosine_similarity = _Handle("cosine_similarity")
+_attach(cosh, _op_cosh)
+
+
+_op_cosine_similarity = _Handle("cosine_similarity")
 
 
 def cosine_similarity(
@@ -1506,8 +1687,8 @@ def cosine_similarity(
     Follows torch.nn.functional.cosine_similarity (adapted: axis instead of dim, and the last one by default).
     """
     if out is None and backend is None and _state() is None:
-        return _cosine_similarity.fast(eps, axis)(x1, x2)  # type: ignore[no-any-return]
-    return _cosine_similarity.call(
+        return _op_cosine_similarity.fast(eps, axis)(x1, x2)
+    return _op_cosine_similarity.call(
         (
             x1,
             x2,
@@ -1515,10 +1696,13 @@ def cosine_similarity(
         {"eps": eps, "axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_count_nonzero = _Handle("count_nonzero")
+_attach(cosine_similarity, _op_cosine_similarity)
+
+
+_op_count_nonzero = _Handle("count_nonzero")
 
 
 def count_nonzero(
@@ -1535,11 +1719,16 @@ def count_nonzero(
     Follows numpy.count_nonzero (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _count_nonzero.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _count_nonzero.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_count_nonzero.fast(axis, keepdims)(x)
+    return _op_count_nonzero.call(
+        (x,), {"axis": axis, "keepdims": keepdims}, out, backend
+    )
 
 
-_cross = _Handle("cross")
+_attach(count_nonzero, _op_count_nonzero)
+
+
+_op_cross = _Handle("cross")
 
 
 def cross(
@@ -1556,8 +1745,8 @@ def cross(
     Follows numpy.linalg.cross (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _cross.fast(axis)(x1, x2)  # type: ignore[no-any-return]
-    return _cross.call(
+        return _op_cross.fast(axis)(x1, x2)
+    return _op_cross.call(
         (
             x1,
             x2,
@@ -1565,10 +1754,13 @@ def cross(
         {"axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_cross_entropy = _Handle("cross_entropy")
+_attach(cross, _op_cross)
+
+
+_op_cross_entropy = _Handle("cross_entropy")
 
 
 def cross_entropy(
@@ -1591,10 +1783,10 @@ def cross_entropy(
     Follows torch.nn.functional.cross_entropy (adapted: the classes are the last axis, and the target holds class numbers).
     """
     if out is None and backend is None and _state() is None:
-        return _cross_entropy.fast(ignore_index, reduction, label_smoothing)(
+        return _op_cross_entropy.fast(ignore_index, reduction, label_smoothing)(
             input, target, weight
-        )  # type: ignore[no-any-return]
-    return _cross_entropy.call(
+        )
+    return _op_cross_entropy.call(
         (
             input,
             target,
@@ -1607,10 +1799,13 @@ def cross_entropy(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_cummax = _Handle("cummax")
+_attach(cross_entropy, _op_cross_entropy)
+
+
+_op_cummax = _Handle("cummax")
 
 
 def cummax(
@@ -1621,11 +1816,14 @@ def cummax(
     Follows torch.cummax (adapted: the values only, and the last axis by default).
     """
     if out is None and backend is None and _state() is None:
-        return _cummax.fast(axis)(x)  # type: ignore[no-any-return]
-    return _cummax.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_cummax.fast(axis)(x)
+    return _op_cummax.call((x,), {"axis": axis}, out, backend)
 
 
-_cummin = _Handle("cummin")
+_attach(cummax, _op_cummax)
+
+
+_op_cummin = _Handle("cummin")
 
 
 def cummin(
@@ -1636,11 +1834,14 @@ def cummin(
     Follows torch.cummin (adapted: the values only, and the last axis by default).
     """
     if out is None and backend is None and _state() is None:
-        return _cummin.fast(axis)(x)  # type: ignore[no-any-return]
-    return _cummin.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_cummin.fast(axis)(x)
+    return _op_cummin.call((x,), {"axis": axis}, out, backend)
 
 
-_cumprod = _Handle("cumprod")
+_attach(cummin, _op_cummin)
+
+
+_op_cumprod = _Handle("cumprod")
 
 
 def cumprod(
@@ -1651,11 +1852,14 @@ def cumprod(
     Follows numpy.cumprod (adapted: one axis, the last by default, instead of flattening).
     """
     if out is None and backend is None and _state() is None:
-        return _cumprod.fast(axis)(x)  # type: ignore[no-any-return]
-    return _cumprod.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_cumprod.fast(axis)(x)
+    return _op_cumprod.call((x,), {"axis": axis}, out, backend)
 
 
-_cumsum = _Handle("cumsum")
+_attach(cumprod, _op_cumprod)
+
+
+_op_cumsum = _Handle("cumsum")
 
 
 def cumsum(
@@ -1667,11 +1871,14 @@ def cumsum(
     Follows numpy.cumsum (adapted: one axis, the last by default, instead of flattening).
     """
     if out is None and backend is None and _state() is None:
-        return _cumsum.fast(axis)(x)  # type: ignore[no-any-return]
-    return _cumsum.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_cumsum.fast(axis)(x)
+    return _op_cumsum.call((x,), {"axis": axis}, out, backend)
 
 
-_diag_embed = _Handle("diag_embed")
+_attach(cumsum, _op_cumsum)
+
+
+_op_diag_embed = _Handle("diag_embed")
 
 
 def diag_embed(
@@ -1686,11 +1893,14 @@ def diag_embed(
     Follows torch.diag_embed (adapted: the new axes are the last two).
     """
     if out is None and backend is None and _state() is None:
-        return _diag_embed.fast(offset)(input)  # type: ignore[no-any-return]
-    return _diag_embed.call((input,), {"offset": offset}, out, backend)  # type: ignore[no-any-return]
+        return _op_diag_embed.fast(offset)(input)
+    return _op_diag_embed.call((input,), {"offset": offset}, out, backend)
 
 
-_diagonal = _Handle("diagonal")
+_attach(diag_embed, _op_diag_embed)
+
+
+_op_diagonal = _Handle("diagonal")
 
 
 def diagonal(
@@ -1706,11 +1916,14 @@ def diagonal(
     Follows numpy.linalg.diagonal (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _diagonal.fast(offset)(x)  # type: ignore[no-any-return]
-    return _diagonal.call((x,), {"offset": offset}, out, backend)  # type: ignore[no-any-return]
+        return _op_diagonal.fast(offset)(x)
+    return _op_diagonal.call((x,), {"offset": offset}, out, backend)
 
 
-_diff = _Handle("diff")
+_attach(diagonal, _op_diagonal)
+
+
+_op_diff = _Handle("diff")
 
 
 def diff(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -1719,11 +1932,14 @@ def diff(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.diff (adapted: the first difference, along the last axis).
     """
     if out is None and backend is None and _state() is None:
-        return _diff.plain(x)  # type: ignore[no-any-return]
-    return _diff.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_diff.plain(x)
+    return _op_diff.call((x,), {}, out, backend)
 
 
-_discounted_return = _Handle("discounted_return")
+_attach(diff, _op_diff)
+
+
+_op_discounted_return = _Handle("discounted_return")
 
 
 def discounted_return(
@@ -1739,13 +1955,16 @@ def discounted_return(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _discounted_return.fast(gamma, axis)(rewards)  # type: ignore[no-any-return]
-    return _discounted_return.call(
+        return _op_discounted_return.fast(gamma, axis)(rewards)
+    return _op_discounted_return.call(
         (rewards,), {"gamma": gamma, "axis": axis}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_divide = _Handle("divide")
+_attach(discounted_return, _op_discounted_return)
+
+
+_op_divide = _Handle("divide")
 
 
 def divide(
@@ -1757,8 +1976,8 @@ def divide(
     Follows numpy.divide (adapted: integers are refused, as the array API permits).
     """
     if out is None and backend is None and _state() is None:
-        return _divide.plain(x1, x2)  # type: ignore[no-any-return]
-    return _divide.call(
+        return _op_divide.plain(x1, x2)
+    return _op_divide.call(
         (
             x1,
             x2,
@@ -1766,10 +1985,13 @@ def divide(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_elu = _Handle("elu")
+_attach(divide, _op_divide)
+
+
+_op_elu = _Handle("elu")
 
 
 def elu(
@@ -1784,11 +2006,14 @@ def elu(
     Follows torch.nn.functional.elu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _elu.fast(alpha)(input)  # type: ignore[no-any-return]
-    return _elu.call((input,), {"alpha": alpha}, out, backend)  # type: ignore[no-any-return]
+        return _op_elu.fast(alpha)(input)
+    return _op_elu.call((input,), {"alpha": alpha}, out, backend)
 
 
-_embedding = _Handle("embedding")
+_attach(elu, _op_elu)
+
+
+_op_embedding = _Handle("embedding")
 
 
 def embedding(
@@ -1799,8 +2024,8 @@ def embedding(
     Follows torch.nn.functional.embedding (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _embedding.plain(input, weight)  # type: ignore[no-any-return]
-    return _embedding.call(
+        return _op_embedding.plain(input, weight)
+    return _op_embedding.call(
         (
             input,
             weight,
@@ -1808,10 +2033,13 @@ def embedding(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_embedding_bag = _Handle("embedding_bag")
+_attach(embedding, _op_embedding)
+
+
+_op_embedding_bag = _Handle("embedding_bag")
 
 
 def embedding_bag(
@@ -1827,8 +2055,8 @@ def embedding_bag(
     Follows torch.nn.functional.embedding_bag (adapted: bags are always given by offsets, and summed).
     """
     if out is None and backend is None and _state() is None:
-        return _embedding_bag.plain(input, weight, offsets)  # type: ignore[no-any-return]
-    return _embedding_bag.call(
+        return _op_embedding_bag.plain(input, weight, offsets)
+    return _op_embedding_bag.call(
         (
             input,
             weight,
@@ -1837,10 +2065,13 @@ def embedding_bag(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_entropy_from_logits = _Handle("entropy_from_logits")
+_attach(embedding_bag, _op_embedding_bag)
+
+
+_op_entropy_from_logits = _Handle("entropy_from_logits")
 
 
 def entropy_from_logits(
@@ -1852,11 +2083,14 @@ def entropy_from_logits(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _entropy_from_logits.plain(logits)  # type: ignore[no-any-return]
-    return _entropy_from_logits.call((logits,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_entropy_from_logits.plain(logits)
+    return _op_entropy_from_logits.call((logits,), {}, out, backend)
 
 
-_equal = _Handle("equal")
+_attach(entropy_from_logits, _op_entropy_from_logits)
+
+
+_op_equal = _Handle("equal")
 
 
 def equal(
@@ -1867,8 +2101,8 @@ def equal(
     Follows numpy.equal (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _equal.plain(x1, x2)  # type: ignore[no-any-return]
-    return _equal.call(
+        return _op_equal.plain(x1, x2)
+    return _op_equal.call(
         (
             x1,
             x2,
@@ -1876,10 +2110,13 @@ def equal(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_erf = _Handle("erf")
+_attach(equal, _op_equal)
+
+
+_op_erf = _Handle("erf")
 
 
 def erf(
@@ -1890,11 +2127,14 @@ def erf(
     Follows torch.erf (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _erf.plain(input)  # type: ignore[no-any-return]
-    return _erf.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_erf.plain(input)
+    return _op_erf.call((input,), {}, out, backend)
 
 
-_erfc = _Handle("erfc")
+_attach(erf, _op_erf)
+
+
+_op_erfc = _Handle("erfc")
 
 
 def erfc(
@@ -1905,11 +2145,14 @@ def erfc(
     Follows torch.erfc (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _erfc.plain(input)  # type: ignore[no-any-return]
-    return _erfc.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_erfc.plain(input)
+    return _op_erfc.call((input,), {}, out, backend)
 
 
-_exp = _Handle("exp")
+_attach(erfc, _op_erfc)
+
+
+_op_exp = _Handle("exp")
 
 
 def exp(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -1918,11 +2161,14 @@ def exp(x: Array, /, *, out: Array | None = None, backend: str | None = None) ->
     Follows numpy.exp (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _exp.plain(x)  # type: ignore[no-any-return]
-    return _exp.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_exp.plain(x)
+    return _op_exp.call((x,), {}, out, backend)
 
 
-_exp2 = _Handle("exp2")
+_attach(exp, _op_exp)
+
+
+_op_exp2 = _Handle("exp2")
 
 
 def exp2(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -1931,11 +2177,14 @@ def exp2(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.exp2 (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _exp2.plain(x)  # type: ignore[no-any-return]
-    return _exp2.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_exp2.plain(x)
+    return _op_exp2.call((x,), {}, out, backend)
 
 
-_expand_dims = _Handle("expand_dims")
+_attach(exp2, _op_exp2)
+
+
+_op_expand_dims = _Handle("expand_dims")
 
 
 def expand_dims(
@@ -1946,11 +2195,14 @@ def expand_dims(
     Follows numpy.expand_dims (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _expand_dims.fast(axis)(x)  # type: ignore[no-any-return]
-    return _expand_dims.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_expand_dims.fast(axis)(x)
+    return _op_expand_dims.call((x,), {"axis": axis}, out, backend)
 
 
-_expm1 = _Handle("expm1")
+_attach(expand_dims, _op_expand_dims)
+
+
+_op_expm1 = _Handle("expm1")
 
 
 def expm1(
@@ -1961,11 +2213,14 @@ def expm1(
     Follows numpy.expm1 (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _expm1.plain(x)  # type: ignore[no-any-return]
-    return _expm1.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_expm1.plain(x)
+    return _op_expm1.call((x,), {}, out, backend)
 
 
-_eye = _Handle("eye")
+_attach(expm1, _op_expm1)
+
+
+_op_eye = _Handle("eye")
 
 
 def eye(
@@ -1983,13 +2238,16 @@ def eye(
     Follows numpy.eye (adapted: the default dtype is float32).
     """
     if out is None and backend is None and _state() is None:
-        return _eye.fast(n_rows, n_cols, k, dtype)()  # type: ignore[no-any-return]
-    return _eye.call(
+        return _op_eye.fast(n_rows, n_cols, k, dtype)()
+    return _op_eye.call(
         (), {"n_rows": n_rows, "n_cols": n_cols, "k": k, "dtype": dtype}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_fatrelu_and_mul = _Handle("fatrelu_and_mul")
+_attach(eye, _op_eye)
+
+
+_op_fatrelu_and_mul = _Handle("fatrelu_and_mul")
 
 
 def fatrelu_and_mul(
@@ -2004,11 +2262,14 @@ def fatrelu_and_mul(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _fatrelu_and_mul.fast(threshold)(x)  # type: ignore[no-any-return]
-    return _fatrelu_and_mul.call((x,), {"threshold": threshold}, out, backend)  # type: ignore[no-any-return]
+        return _op_fatrelu_and_mul.fast(threshold)(x)
+    return _op_fatrelu_and_mul.call((x,), {"threshold": threshold}, out, backend)
 
 
-_flip = _Handle("flip")
+_attach(fatrelu_and_mul, _op_fatrelu_and_mul)
+
+
+_op_flip = _Handle("flip")
 
 
 def flip(
@@ -2024,11 +2285,14 @@ def flip(
     Follows numpy.flip (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _flip.fast(axis)(x)  # type: ignore[no-any-return]
-    return _flip.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_flip.fast(axis)(x)
+    return _op_flip.call((x,), {"axis": axis}, out, backend)
 
 
-_floor = _Handle("floor")
+_attach(flip, _op_flip)
+
+
+_op_floor = _Handle("floor")
 
 
 def floor(
@@ -2039,11 +2303,14 @@ def floor(
     Follows numpy.floor (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _floor.plain(x)  # type: ignore[no-any-return]
-    return _floor.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_floor.plain(x)
+    return _op_floor.call((x,), {}, out, backend)
 
 
-_floor_divide = _Handle("floor_divide")
+_attach(floor, _op_floor)
+
+
+_op_floor_divide = _Handle("floor_divide")
 
 
 def floor_divide(
@@ -2055,8 +2322,8 @@ def floor_divide(
     Follows numpy.floor_divide (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _floor_divide.plain(x1, x2)  # type: ignore[no-any-return]
-    return _floor_divide.call(
+        return _op_floor_divide.plain(x1, x2)
+    return _op_floor_divide.call(
         (
             x1,
             x2,
@@ -2064,10 +2331,13 @@ def floor_divide(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_fmax = _Handle("fmax")
+_attach(floor_divide, _op_floor_divide)
+
+
+_op_fmax = _Handle("fmax")
 
 
 def fmax(
@@ -2078,8 +2348,8 @@ def fmax(
     Follows numpy.fmax (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _fmax.plain(x1, x2)  # type: ignore[no-any-return]
-    return _fmax.call(
+        return _op_fmax.plain(x1, x2)
+    return _op_fmax.call(
         (
             x1,
             x2,
@@ -2087,10 +2357,13 @@ def fmax(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_fmin = _Handle("fmin")
+_attach(fmax, _op_fmax)
+
+
+_op_fmin = _Handle("fmin")
 
 
 def fmin(
@@ -2101,8 +2374,8 @@ def fmin(
     Follows numpy.fmin (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _fmin.plain(x1, x2)  # type: ignore[no-any-return]
-    return _fmin.call(
+        return _op_fmin.plain(x1, x2)
+    return _op_fmin.call(
         (
             x1,
             x2,
@@ -2110,10 +2383,13 @@ def fmin(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_fmod = _Handle("fmod")
+_attach(fmin, _op_fmin)
+
+
+_op_fmod = _Handle("fmod")
 
 
 def fmod(
@@ -2124,8 +2400,8 @@ def fmod(
     Follows numpy.fmod (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _fmod.plain(x1, x2)  # type: ignore[no-any-return]
-    return _fmod.call(
+        return _op_fmod.plain(x1, x2)
+    return _op_fmod.call(
         (
             x1,
             x2,
@@ -2133,10 +2409,13 @@ def fmod(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_frac = _Handle("frac")
+_attach(fmod, _op_fmod)
+
+
+_op_frac = _Handle("frac")
 
 
 def frac(
@@ -2147,11 +2426,14 @@ def frac(
     Follows torch.frac (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _frac.plain(input)  # type: ignore[no-any-return]
-    return _frac.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_frac.plain(input)
+    return _op_frac.call((input,), {}, out, backend)
 
 
-_full = _Handle("full")
+_attach(frac, _op_frac)
+
+
+_op_full = _Handle("full")
 
 
 def full(
@@ -2167,13 +2449,16 @@ def full(
     Follows numpy.full (adapted: the default dtype is float32, never taken from the value).
     """
     if out is None and backend is None and _state() is None:
-        return _full.fast(shape, fill_value, dtype)()  # type: ignore[no-any-return]
-    return _full.call(
+        return _op_full.fast(shape, fill_value, dtype)()
+    return _op_full.call(
         (), {"shape": shape, "fill_value": fill_value, "dtype": dtype}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_full_like = _Handle("full_like")
+_attach(full, _op_full)
+
+
+_op_full_like = _Handle("full_like")
 
 
 def full_like(
@@ -2189,8 +2474,11 @@ def full_like(
     Follows numpy.full_like (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _full_like.fast(fill_value)(x)  # type: ignore[no-any-return]
-    return _full_like.call((x,), {"fill_value": fill_value}, out, backend)  # type: ignore[no-any-return]
+        return _op_full_like.fast(fill_value)(x)
+    return _op_full_like.call((x,), {"fill_value": fill_value}, out, backend)
+
+
+_attach(full_like, _op_full_like)
 
 
 class FusedAddRmsNormResult(NamedTuple):
@@ -2200,7 +2488,7 @@ class FusedAddRmsNormResult(NamedTuple):
     residual_sum: Array
 
 
-_fused_add_rms_norm = _Handle("fused_add_rms_norm", FusedAddRmsNormResult)
+_op_fused_add_rms_norm = _Handle("fused_add_rms_norm", FusedAddRmsNormResult)
 
 
 def fused_add_rms_norm(
@@ -2220,8 +2508,8 @@ def fused_add_rms_norm(
     Follows vllm._custom_ops.fused_add_rms_norm (adapted: two results instead of two arguments overwritten).
     """
     if out is None and backend is None and _state() is None:
-        return _fused_add_rms_norm.fast(epsilon)(input, residual, weight)  # type: ignore[no-any-return]
-    return _fused_add_rms_norm.call(
+        return _op_fused_add_rms_norm.fast(epsilon)(input, residual, weight)  # type: ignore[no-any-return]
+    return _op_fused_add_rms_norm.call(
         (
             input,
             residual,
@@ -2233,7 +2521,10 @@ def fused_add_rms_norm(
     )  # type: ignore[no-any-return]
 
 
-_fused_linear_cross_entropy = _Handle("fused_linear_cross_entropy")
+_attach(fused_add_rms_norm, _op_fused_add_rms_norm)
+
+
+_op_fused_linear_cross_entropy = _Handle("fused_linear_cross_entropy")
 
 
 def fused_linear_cross_entropy(
@@ -2252,8 +2543,10 @@ def fused_linear_cross_entropy(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _fused_linear_cross_entropy.fast(ignore_index)(x, weight, target, bias)  # type: ignore[no-any-return]
-    return _fused_linear_cross_entropy.call(
+        return _op_fused_linear_cross_entropy.fast(ignore_index)(
+            x, weight, target, bias
+        )
+    return _op_fused_linear_cross_entropy.call(
         (
             x,
             weight,
@@ -2263,7 +2556,10 @@ def fused_linear_cross_entropy(
         {"ignore_index": ignore_index},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
+
+
+_attach(fused_linear_cross_entropy, _op_fused_linear_cross_entropy)
 
 
 class GaeResult(NamedTuple):
@@ -2273,7 +2569,7 @@ class GaeResult(NamedTuple):
     returns: Array
 
 
-_gae = _Handle("gae", GaeResult)
+_op_gae = _Handle("gae", GaeResult)
 
 
 def gae(
@@ -2293,8 +2589,8 @@ def gae(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _gae.fast(gamma, lam)(rewards, values)  # type: ignore[no-any-return]
-    return _gae.call(
+        return _op_gae.fast(gamma, lam)(rewards, values)  # type: ignore[no-any-return]
+    return _op_gae.call(
         (
             rewards,
             values,
@@ -2305,7 +2601,10 @@ def gae(
     )  # type: ignore[no-any-return]
 
 
-_gate_up = _Handle("gate_up")
+_attach(gae, _op_gae)
+
+
+_op_gate_up = _Handle("gate_up")
 
 
 def gate_up(
@@ -2323,8 +2622,8 @@ def gate_up(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _gate_up.plain(input, gate, up)  # type: ignore[no-any-return]
-    return _gate_up.call(
+        return _op_gate_up.plain(input, gate, up)
+    return _op_gate_up.call(
         (
             input,
             gate,
@@ -2333,10 +2632,13 @@ def gate_up(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_gather = _Handle("gather")
+_attach(gate_up, _op_gate_up)
+
+
+_op_gather = _Handle("gather")
 
 
 def gather(
@@ -2353,8 +2655,8 @@ def gather(
     Follows torch.gather (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _gather.fast(dim)(input, index)  # type: ignore[no-any-return]
-    return _gather.call(
+        return _op_gather.fast(dim)(input, index)
+    return _op_gather.call(
         (
             input,
             index,
@@ -2362,10 +2664,13 @@ def gather(
         {"dim": dim},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_geglu = _Handle("geglu")
+_attach(gather, _op_gather)
+
+
+_op_geglu = _Handle("geglu")
 
 
 def geglu(x: Array, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -2374,11 +2679,14 @@ def geglu(x: Array, *, out: Array | None = None, backend: str | None = None) -> 
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _geglu.plain(x)  # type: ignore[no-any-return]
-    return _geglu.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_geglu.plain(x)
+    return _op_geglu.call((x,), {}, out, backend)
 
 
-_gelu = _Handle("gelu")
+_attach(geglu, _op_geglu)
+
+
+_op_gelu = _Handle("gelu")
 
 
 def gelu(
@@ -2392,18 +2700,21 @@ def gelu(
     """Gaussian error linear unit, x Phi(x). Hendrycks & Gimpel, 2016.
 
     The exact form is x erfc(-x / sqrt(2)) / 2: in the textbook form x (1 + erf(x / sqrt(2))) / 2
-    the sum cancels for x < 0, and float32 has lost every digit at x = -6. `approximate="tanh"`
+    the sum cancels for x < 0, and float32 has lost every digit at x = -6. `approximate=\"tanh\"`
     is the tanh approximation of the same paper. At -inf the result is nan (-inf * 0), as in torch; at inf it
     is inf, where torch's CPU kernel has nan.
 
     Follows torch.nn.functional.gelu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _gelu.fast(approximate)(input)  # type: ignore[no-any-return]
-    return _gelu.call((input,), {"approximate": approximate}, out, backend)  # type: ignore[no-any-return]
+        return _op_gelu.fast(approximate)(input)
+    return _op_gelu.call((input,), {"approximate": approximate}, out, backend)
 
 
-_gelu_and_mul = _Handle("gelu_and_mul")
+_attach(gelu, _op_gelu)
+
+
+_op_gelu_and_mul = _Handle("gelu_and_mul")
 
 
 def gelu_and_mul(
@@ -2414,11 +2725,14 @@ def gelu_and_mul(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _gelu_and_mul.plain(x)  # type: ignore[no-any-return]
-    return _gelu_and_mul.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_gelu_and_mul.plain(x)
+    return _op_gelu_and_mul.call((x,), {}, out, backend)
 
 
-_gelu_tanh_and_mul = _Handle("gelu_tanh_and_mul")
+_attach(gelu_and_mul, _op_gelu_and_mul)
+
+
+_op_gelu_tanh_and_mul = _Handle("gelu_tanh_and_mul")
 
 
 def gelu_tanh_and_mul(
@@ -2429,11 +2743,14 @@ def gelu_tanh_and_mul(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _gelu_tanh_and_mul.plain(x)  # type: ignore[no-any-return]
-    return _gelu_tanh_and_mul.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_gelu_tanh_and_mul.plain(x)
+    return _op_gelu_tanh_and_mul.call((x,), {}, out, backend)
 
 
-_gemma_rms_norm = _Handle("gemma_rms_norm")
+_attach(gelu_tanh_and_mul, _op_gelu_tanh_and_mul)
+
+
+_op_gemma_rms_norm = _Handle("gemma_rms_norm")
 
 
 def gemma_rms_norm(
@@ -2451,8 +2768,8 @@ def gemma_rms_norm(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _gemma_rms_norm.fast(eps, axis)(x, weight)  # type: ignore[no-any-return]
-    return _gemma_rms_norm.call(
+        return _op_gemma_rms_norm.fast(eps, axis)(x, weight)
+    return _op_gemma_rms_norm.call(
         (
             x,
             weight,
@@ -2460,10 +2777,13 @@ def gemma_rms_norm(
         {"eps": eps, "axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_glu = _Handle("glu")
+_attach(gemma_rms_norm, _op_gemma_rms_norm)
+
+
+_op_glu = _Handle("glu")
 
 
 def glu(x: Array, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -2472,11 +2792,14 @@ def glu(x: Array, *, out: Array | None = None, backend: str | None = None) -> Ar
     Follows torch.nn.functional.glu (adapted: the last axis only).
     """
     if out is None and backend is None and _state() is None:
-        return _glu.plain(x)  # type: ignore[no-any-return]
-    return _glu.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_glu.plain(x)
+    return _op_glu.call((x,), {}, out, backend)
 
 
-_greater = _Handle("greater")
+_attach(glu, _op_glu)
+
+
+_op_greater = _Handle("greater")
 
 
 def greater(
@@ -2487,8 +2810,8 @@ def greater(
     Follows numpy.greater (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _greater.plain(x1, x2)  # type: ignore[no-any-return]
-    return _greater.call(
+        return _op_greater.plain(x1, x2)
+    return _op_greater.call(
         (
             x1,
             x2,
@@ -2496,10 +2819,13 @@ def greater(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_greater_equal = _Handle("greater_equal")
+_attach(greater, _op_greater)
+
+
+_op_greater_equal = _Handle("greater_equal")
 
 
 def greater_equal(
@@ -2510,8 +2836,8 @@ def greater_equal(
     Follows numpy.greater_equal (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _greater_equal.plain(x1, x2)  # type: ignore[no-any-return]
-    return _greater_equal.call(
+        return _op_greater_equal.plain(x1, x2)
+    return _op_greater_equal.call(
         (
             x1,
             x2,
@@ -2519,10 +2845,13 @@ def greater_equal(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_group_norm = _Handle("group_norm")
+_attach(greater_equal, _op_greater_equal)
+
+
+_op_group_norm = _Handle("group_norm")
 
 
 def group_norm(
@@ -2542,8 +2871,8 @@ def group_norm(
     Follows torch.nn.functional.group_norm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _group_norm.fast(num_groups, eps)(input, weight, bias)  # type: ignore[no-any-return]
-    return _group_norm.call(
+        return _op_group_norm.fast(num_groups, eps)(input, weight, bias)
+    return _op_group_norm.call(
         (
             input,
             weight,
@@ -2552,10 +2881,13 @@ def group_norm(
         {"num_groups": num_groups, "eps": eps},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_grouped_mm = _Handle("grouped_mm")
+_attach(group_norm, _op_group_norm)
+
+
+_op_grouped_mm = _Handle("grouped_mm")
 
 
 def grouped_mm(
@@ -2574,8 +2906,8 @@ def grouped_mm(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _grouped_mm.plain(x, w, offsets)  # type: ignore[no-any-return]
-    return _grouped_mm.call(
+        return _op_grouped_mm.plain(x, w, offsets)
+    return _op_grouped_mm.call(
         (
             x,
             w,
@@ -2584,10 +2916,13 @@ def grouped_mm(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_hardshrink = _Handle("hardshrink")
+_attach(grouped_mm, _op_grouped_mm)
+
+
+_op_hardshrink = _Handle("hardshrink")
 
 
 def hardshrink(
@@ -2603,11 +2938,14 @@ def hardshrink(
     Follows torch.nn.functional.hardshrink (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _hardshrink.fast(lambd)(input)  # type: ignore[no-any-return]
-    return _hardshrink.call((input,), {"lambd": lambd}, out, backend)  # type: ignore[no-any-return]
+        return _op_hardshrink.fast(lambd)(input)
+    return _op_hardshrink.call((input,), {"lambd": lambd}, out, backend)
 
 
-_hardsigmoid = _Handle("hardsigmoid")
+_attach(hardshrink, _op_hardshrink)
+
+
+_op_hardsigmoid = _Handle("hardsigmoid")
 
 
 def hardsigmoid(
@@ -2618,11 +2956,14 @@ def hardsigmoid(
     Follows torch.nn.functional.hardsigmoid (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _hardsigmoid.plain(input)  # type: ignore[no-any-return]
-    return _hardsigmoid.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_hardsigmoid.plain(input)
+    return _op_hardsigmoid.call((input,), {}, out, backend)
 
 
-_hardswish = _Handle("hardswish")
+_attach(hardsigmoid, _op_hardsigmoid)
+
+
+_op_hardswish = _Handle("hardswish")
 
 
 def hardswish(
@@ -2633,11 +2974,14 @@ def hardswish(
     Follows torch.nn.functional.hardswish (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _hardswish.plain(input)  # type: ignore[no-any-return]
-    return _hardswish.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_hardswish.plain(input)
+    return _op_hardswish.call((input,), {}, out, backend)
 
 
-_hardtanh = _Handle("hardtanh")
+_attach(hardswish, _op_hardswish)
+
+
+_op_hardtanh = _Handle("hardtanh")
 
 
 def hardtanh(
@@ -2653,13 +2997,16 @@ def hardtanh(
     Follows torch.nn.functional.hardtanh (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _hardtanh.fast(min_val, max_val)(input)  # type: ignore[no-any-return]
-    return _hardtanh.call(
+        return _op_hardtanh.fast(min_val, max_val)(input)
+    return _op_hardtanh.call(
         (input,), {"min_val": min_val, "max_val": max_val}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_heaviside = _Handle("heaviside")
+_attach(hardtanh, _op_hardtanh)
+
+
+_op_heaviside = _Handle("heaviside")
 
 
 def heaviside(
@@ -2670,8 +3017,8 @@ def heaviside(
     Follows numpy.heaviside (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _heaviside.plain(x1, x2)  # type: ignore[no-any-return]
-    return _heaviside.call(
+        return _op_heaviside.plain(x1, x2)
+    return _op_heaviside.call(
         (
             x1,
             x2,
@@ -2679,10 +3026,13 @@ def heaviside(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_huber_loss = _Handle("huber_loss")
+_attach(heaviside, _op_heaviside)
+
+
+_op_huber_loss = _Handle("huber_loss")
 
 
 def huber_loss(
@@ -2699,8 +3049,8 @@ def huber_loss(
     Follows torch.nn.functional.huber_loss (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _huber_loss.fast(reduction, delta)(input, target)  # type: ignore[no-any-return]
-    return _huber_loss.call(
+        return _op_huber_loss.fast(reduction, delta)(input, target)
+    return _op_huber_loss.call(
         (
             input,
             target,
@@ -2708,10 +3058,13 @@ def huber_loss(
         {"reduction": reduction, "delta": delta},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_hypot = _Handle("hypot")
+_attach(huber_loss, _op_huber_loss)
+
+
+_op_hypot = _Handle("hypot")
 
 
 def hypot(
@@ -2722,8 +3075,8 @@ def hypot(
     Follows numpy.hypot (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _hypot.plain(x1, x2)  # type: ignore[no-any-return]
-    return _hypot.call(
+        return _op_hypot.plain(x1, x2)
+    return _op_hypot.call(
         (
             x1,
             x2,
@@ -2731,10 +3084,13 @@ def hypot(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_index_add = _Handle("index_add")
+_attach(hypot, _op_hypot)
+
+
+_op_index_add = _Handle("index_add")
 
 
 def index_add(
@@ -2752,8 +3108,8 @@ def index_add(
     Follows torch.index_add (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _index_add.fast(dim, alpha)(input, index, source)  # type: ignore[no-any-return]
-    return _index_add.call(
+        return _op_index_add.fast(dim, alpha)(input, index, source)
+    return _op_index_add.call(
         (
             input,
             index,
@@ -2762,10 +3118,13 @@ def index_add(
         {"dim": dim, "alpha": alpha},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_index_select = _Handle("index_select")
+_attach(index_add, _op_index_add)
+
+
+_op_index_select = _Handle("index_select")
 
 
 def index_select(
@@ -2781,8 +3140,8 @@ def index_select(
     Follows torch.index_select (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _index_select.fast(dim)(input, index)  # type: ignore[no-any-return]
-    return _index_select.call(
+        return _op_index_select.fast(dim)(input, index)
+    return _op_index_select.call(
         (
             input,
             index,
@@ -2790,10 +3149,13 @@ def index_select(
         {"dim": dim},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_instance_norm = _Handle("instance_norm")
+_attach(index_select, _op_index_select)
+
+
+_op_instance_norm = _Handle("instance_norm")
 
 
 def instance_norm(
@@ -2812,8 +3174,8 @@ def instance_norm(
     Follows torch.nn.functional.instance_norm (adapted: no running statistics).
     """
     if out is None and backend is None and _state() is None:
-        return _instance_norm.fast(eps)(input, weight, bias)  # type: ignore[no-any-return]
-    return _instance_norm.call(
+        return _op_instance_norm.fast(eps)(input, weight, bias)
+    return _op_instance_norm.call(
         (
             input,
             weight,
@@ -2822,10 +3184,13 @@ def instance_norm(
         {"eps": eps},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_interpolate_bilinear = _Handle("interpolate_bilinear")
+_attach(instance_norm, _op_instance_norm)
+
+
+_op_interpolate_bilinear = _Handle("interpolate_bilinear")
 
 
 def interpolate_bilinear(
@@ -2845,13 +3210,16 @@ def interpolate_bilinear(
     Follows torch.nn.functional.interpolate (adapted: mode='bilinear' of images).
     """
     if out is None and backend is None and _state() is None:
-        return _interpolate_bilinear.fast(size, align_corners)(input)  # type: ignore[no-any-return]
-    return _interpolate_bilinear.call(
+        return _op_interpolate_bilinear.fast(size, align_corners)(input)
+    return _op_interpolate_bilinear.call(
         (input,), {"size": size, "align_corners": align_corners}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_interpolate_linear = _Handle("interpolate_linear")
+_attach(interpolate_bilinear, _op_interpolate_bilinear)
+
+
+_op_interpolate_linear = _Handle("interpolate_linear")
 
 
 def interpolate_linear(
@@ -2867,13 +3235,16 @@ def interpolate_linear(
     Follows torch.nn.functional.interpolate (adapted: mode='linear').
     """
     if out is None and backend is None and _state() is None:
-        return _interpolate_linear.fast(size, align_corners)(input)  # type: ignore[no-any-return]
-    return _interpolate_linear.call(
+        return _op_interpolate_linear.fast(size, align_corners)(input)
+    return _op_interpolate_linear.call(
         (input,), {"size": size, "align_corners": align_corners}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_interpolate_nearest = _Handle("interpolate_nearest")
+_attach(interpolate_linear, _op_interpolate_linear)
+
+
+_op_interpolate_nearest = _Handle("interpolate_nearest")
 
 
 def interpolate_nearest(
@@ -2889,11 +3260,14 @@ def interpolate_nearest(
     Follows torch.nn.functional.interpolate (adapted: mode='nearest' of images, and positions in exact arithmetic).
     """
     if out is None and backend is None and _state() is None:
-        return _interpolate_nearest.fast(size)(input)  # type: ignore[no-any-return]
-    return _interpolate_nearest.call((input,), {"size": size}, out, backend)  # type: ignore[no-any-return]
+        return _op_interpolate_nearest.fast(size)(input)
+    return _op_interpolate_nearest.call((input,), {"size": size}, out, backend)
 
 
-_isfinite = _Handle("isfinite")
+_attach(interpolate_nearest, _op_interpolate_nearest)
+
+
+_op_isfinite = _Handle("isfinite")
 
 
 def isfinite(
@@ -2904,11 +3278,14 @@ def isfinite(
     Follows numpy.isfinite (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _isfinite.plain(x)  # type: ignore[no-any-return]
-    return _isfinite.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_isfinite.plain(x)
+    return _op_isfinite.call((x,), {}, out, backend)
 
 
-_isin = _Handle("isin")
+_attach(isfinite, _op_isfinite)
+
+
+_op_isin = _Handle("isin")
 
 
 def isin(
@@ -2919,8 +3296,8 @@ def isin(
     Follows numpy.isin (adapted: x2 has one axis).
     """
     if out is None and backend is None and _state() is None:
-        return _isin.plain(x1, x2)  # type: ignore[no-any-return]
-    return _isin.call(
+        return _op_isin.plain(x1, x2)
+    return _op_isin.call(
         (
             x1,
             x2,
@@ -2928,10 +3305,13 @@ def isin(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_isinf = _Handle("isinf")
+_attach(isin, _op_isin)
+
+
+_op_isinf = _Handle("isinf")
 
 
 def isinf(
@@ -2942,11 +3322,14 @@ def isinf(
     Follows numpy.isinf (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _isinf.plain(x)  # type: ignore[no-any-return]
-    return _isinf.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_isinf.plain(x)
+    return _op_isinf.call((x,), {}, out, backend)
 
 
-_isnan = _Handle("isnan")
+_attach(isinf, _op_isinf)
+
+
+_op_isnan = _Handle("isnan")
 
 
 def isnan(
@@ -2957,11 +3340,14 @@ def isnan(
     Follows numpy.isnan (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _isnan.plain(x)  # type: ignore[no-any-return]
-    return _isnan.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_isnan.plain(x)
+    return _op_isnan.call((x,), {}, out, backend)
 
 
-_jsd = _Handle("jsd")
+_attach(isnan, _op_isnan)
+
+
+_op_jsd = _Handle("jsd")
 
 
 def jsd(
@@ -2978,8 +3364,8 @@ def jsd(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _jsd.fast(beta)(log_p, log_q)  # type: ignore[no-any-return]
-    return _jsd.call(
+        return _op_jsd.fast(beta)(log_p, log_q)
+    return _op_jsd.call(
         (
             log_p,
             log_q,
@@ -2987,10 +3373,13 @@ def jsd(
         {"beta": beta},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_kl_div = _Handle("kl_div")
+_attach(jsd, _op_jsd)
+
+
+_op_kl_div = _Handle("kl_div")
 
 
 def kl_div(
@@ -3003,13 +3392,13 @@ def kl_div(
     backend: str | None = None,
 ) -> Array:
     """t (log(t) - x) for log-probabilities x and probabilities t, and 0 where t = 0; with log_target the
-    target is a log-probability too. "mean" is over elements, "batchmean" over the first axis only.
+    target is a log-probability too. \"mean\" is over elements, \"batchmean\" over the first axis only.
 
     Follows torch.nn.functional.kl_div (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _kl_div.fast(reduction, log_target)(input, target)  # type: ignore[no-any-return]
-    return _kl_div.call(
+        return _op_kl_div.fast(reduction, log_target)(input, target)
+    return _op_kl_div.call(
         (
             input,
             target,
@@ -3017,10 +3406,13 @@ def kl_div(
         {"reduction": reduction, "log_target": log_target},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_kron = _Handle("kron")
+_attach(kl_div, _op_kl_div)
+
+
+_op_kron = _Handle("kron")
 
 
 def kron(
@@ -3031,8 +3423,8 @@ def kron(
     Follows numpy.kron (adapted: over the last two axes, the axes before them broadcast).
     """
     if out is None and backend is None and _state() is None:
-        return _kron.plain(a, b)  # type: ignore[no-any-return]
-    return _kron.call(
+        return _op_kron.plain(a, b)
+    return _op_kron.call(
         (
             a,
             b,
@@ -3040,7 +3432,10 @@ def kron(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
+
+
+_attach(kron, _op_kron)
 
 
 class KthvalueResult(NamedTuple):
@@ -3050,7 +3445,7 @@ class KthvalueResult(NamedTuple):
     indices: Array
 
 
-_kthvalue = _Handle("kthvalue", KthvalueResult)
+_op_kthvalue = _Handle("kthvalue", KthvalueResult)
 
 
 def kthvalue(
@@ -3065,11 +3460,14 @@ def kthvalue(
     Follows torch.kthvalue (adapted: the last axis; the earliest of equal elements).
     """
     if out is None and backend is None and _state() is None:
-        return _kthvalue.fast(k)(input)  # type: ignore[no-any-return]
-    return _kthvalue.call((input,), {"k": k}, out, backend)  # type: ignore[no-any-return]
+        return _op_kthvalue.fast(k)(input)  # type: ignore[no-any-return]
+    return _op_kthvalue.call((input,), {"k": k}, out, backend)  # type: ignore[no-any-return]
 
 
-_l1_loss = _Handle("l1_loss")
+_attach(kthvalue, _op_kthvalue)
+
+
+_op_l1_loss = _Handle("l1_loss")
 
 
 def l1_loss(
@@ -3085,8 +3483,8 @@ def l1_loss(
     Follows torch.nn.functional.l1_loss (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _l1_loss.fast(reduction)(input, target)  # type: ignore[no-any-return]
-    return _l1_loss.call(
+        return _op_l1_loss.fast(reduction)(input, target)
+    return _op_l1_loss.call(
         (
             input,
             target,
@@ -3094,10 +3492,13 @@ def l1_loss(
         {"reduction": reduction},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_l2_normalize = _Handle("l2_normalize")
+_attach(l1_loss, _op_l1_loss)
+
+
+_op_l2_normalize = _Handle("l2_normalize")
 
 
 def l2_normalize(
@@ -3113,11 +3514,14 @@ def l2_normalize(
     Follows torch.nn.functional.normalize (adapted: p = 2, and the last axis by default).
     """
     if out is None and backend is None and _state() is None:
-        return _l2_normalize.fast(eps, axis)(x)  # type: ignore[no-any-return]
-    return _l2_normalize.call((x,), {"eps": eps, "axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_l2_normalize.fast(eps, axis)(x)
+    return _op_l2_normalize.call((x,), {"eps": eps, "axis": axis}, out, backend)
 
 
-_layer_norm = _Handle("layer_norm")
+_attach(l2_normalize, _op_l2_normalize)
+
+
+_op_layer_norm = _Handle("layer_norm")
 
 
 def layer_norm(
@@ -3137,8 +3541,8 @@ def layer_norm(
     Follows torch.nn.functional.layer_norm (adapted: one axis instead of normalized_shape).
     """
     if out is None and backend is None and _state() is None:
-        return _layer_norm.fast(eps, axis)(x, weight, bias)  # type: ignore[no-any-return]
-    return _layer_norm.call(
+        return _op_layer_norm.fast(eps, axis)(x, weight, bias)
+    return _op_layer_norm.call(
         (
             x,
             weight,
@@ -3147,10 +3551,13 @@ def layer_norm(
         {"eps": eps, "axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_leaky_relu = _Handle("leaky_relu")
+_attach(layer_norm, _op_layer_norm)
+
+
+_op_leaky_relu = _Handle("leaky_relu")
 
 
 def leaky_relu(
@@ -3165,11 +3572,16 @@ def leaky_relu(
     Follows torch.nn.functional.leaky_relu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _leaky_relu.fast(negative_slope)(input)  # type: ignore[no-any-return]
-    return _leaky_relu.call((input,), {"negative_slope": negative_slope}, out, backend)  # type: ignore[no-any-return]
+        return _op_leaky_relu.fast(negative_slope)(input)
+    return _op_leaky_relu.call(
+        (input,), {"negative_slope": negative_slope}, out, backend
+    )
 
 
-_lerp = _Handle("lerp")
+_attach(leaky_relu, _op_leaky_relu)
+
+
+_op_lerp = _Handle("lerp")
 
 
 def lerp(
@@ -3185,8 +3597,8 @@ def lerp(
     Follows torch.lerp (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _lerp.plain(input, end, weight)  # type: ignore[no-any-return]
-    return _lerp.call(
+        return _op_lerp.plain(input, end, weight)
+    return _op_lerp.call(
         (
             input,
             end,
@@ -3195,10 +3607,13 @@ def lerp(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_less = _Handle("less")
+_attach(lerp, _op_lerp)
+
+
+_op_less = _Handle("less")
 
 
 def less(
@@ -3209,8 +3624,8 @@ def less(
     Follows numpy.less (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _less.plain(x1, x2)  # type: ignore[no-any-return]
-    return _less.call(
+        return _op_less.plain(x1, x2)
+    return _op_less.call(
         (
             x1,
             x2,
@@ -3218,10 +3633,13 @@ def less(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_less_equal = _Handle("less_equal")
+_attach(less, _op_less)
+
+
+_op_less_equal = _Handle("less_equal")
 
 
 def less_equal(
@@ -3232,8 +3650,8 @@ def less_equal(
     Follows numpy.less_equal (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _less_equal.plain(x1, x2)  # type: ignore[no-any-return]
-    return _less_equal.call(
+        return _op_less_equal.plain(x1, x2)
+    return _op_less_equal.call(
         (
             x1,
             x2,
@@ -3241,10 +3659,13 @@ def less_equal(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_linear = _Handle("linear")
+_attach(less_equal, _op_less_equal)
+
+
+_op_linear = _Handle("linear")
 
 
 def linear(
@@ -3262,8 +3683,8 @@ def linear(
     Follows torch.nn.functional.linear (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _linear.plain(input, weight, bias)  # type: ignore[no-any-return]
-    return _linear.call(
+        return _op_linear.plain(input, weight, bias)
+    return _op_linear.call(
         (
             input,
             weight,
@@ -3272,10 +3693,13 @@ def linear(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_linear_activation = _Handle("linear_activation")
+_attach(linear, _op_linear)
+
+
+_op_linear_activation = _Handle("linear_activation")
 
 
 def linear_activation(
@@ -3292,8 +3716,8 @@ def linear_activation(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _linear_activation.fast(activation)(input, weight, bias)  # type: ignore[no-any-return]
-    return _linear_activation.call(
+        return _op_linear_activation.fast(activation)(input, weight, bias)
+    return _op_linear_activation.call(
         (
             input,
             weight,
@@ -3302,10 +3726,13 @@ def linear_activation(
         {"activation": activation},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_linear_recurrence = _Handle("linear_recurrence")
+_attach(linear_activation, _op_linear_activation)
+
+
+_op_linear_recurrence = _Handle("linear_recurrence")
 
 
 def linear_recurrence(
@@ -3322,8 +3749,8 @@ def linear_recurrence(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _linear_recurrence.fast(axis)(a, x)  # type: ignore[no-any-return]
-    return _linear_recurrence.call(
+        return _op_linear_recurrence.fast(axis)(a, x)
+    return _op_linear_recurrence.call(
         (
             a,
             x,
@@ -3331,10 +3758,13 @@ def linear_recurrence(
         {"axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_linspace = _Handle("linspace")
+_attach(linear_recurrence, _op_linear_recurrence)
+
+
+_op_linspace = _Handle("linspace")
 
 
 def linspace(
@@ -3353,8 +3783,8 @@ def linspace(
     Follows numpy.linspace (adapted: the default dtype is float32; num has no default, as in the array API).
     """
     if out is None and backend is None and _state() is None:
-        return _linspace.fast(start, stop, num, dtype, endpoint)()  # type: ignore[no-any-return]
-    return _linspace.call(
+        return _op_linspace.fast(start, stop, num, dtype, endpoint)()
+    return _op_linspace.call(
         (),
         {
             "start": start,
@@ -3365,10 +3795,13 @@ def linspace(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_llama_rms_norm = _Handle("llama_rms_norm")
+_attach(linspace, _op_linspace)
+
+
+_op_llama_rms_norm = _Handle("llama_rms_norm")
 
 
 def llama_rms_norm(
@@ -3386,8 +3819,8 @@ def llama_rms_norm(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _llama_rms_norm.fast(eps, axis)(x, weight)  # type: ignore[no-any-return]
-    return _llama_rms_norm.call(
+        return _op_llama_rms_norm.fast(eps, axis)(x, weight)
+    return _op_llama_rms_norm.call(
         (
             x,
             weight,
@@ -3395,10 +3828,13 @@ def llama_rms_norm(
         {"eps": eps, "axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_local_response_norm = _Handle("local_response_norm")
+_attach(llama_rms_norm, _op_llama_rms_norm)
+
+
+_op_local_response_norm = _Handle("local_response_norm")
 
 
 def local_response_norm(
@@ -3417,13 +3853,16 @@ def local_response_norm(
     Follows torch.nn.functional.local_response_norm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _local_response_norm.fast(size, alpha, beta, k)(input)  # type: ignore[no-any-return]
-    return _local_response_norm.call(
+        return _op_local_response_norm.fast(size, alpha, beta, k)(input)
+    return _op_local_response_norm.call(
         (input,), {"size": size, "alpha": alpha, "beta": beta, "k": k}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_log = _Handle("log")
+_attach(local_response_norm, _op_local_response_norm)
+
+
+_op_log = _Handle("log")
 
 
 def log(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -3432,11 +3871,14 @@ def log(x: Array, /, *, out: Array | None = None, backend: str | None = None) ->
     Follows numpy.log (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _log.plain(x)  # type: ignore[no-any-return]
-    return _log.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_log.plain(x)
+    return _op_log.call((x,), {}, out, backend)
 
 
-_log10 = _Handle("log10")
+_attach(log, _op_log)
+
+
+_op_log10 = _Handle("log10")
 
 
 def log10(
@@ -3447,11 +3889,14 @@ def log10(
     Follows numpy.log10 (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _log10.plain(x)  # type: ignore[no-any-return]
-    return _log10.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_log10.plain(x)
+    return _op_log10.call((x,), {}, out, backend)
 
 
-_log1p = _Handle("log1p")
+_attach(log10, _op_log10)
+
+
+_op_log1p = _Handle("log1p")
 
 
 def log1p(
@@ -3462,11 +3907,14 @@ def log1p(
     Follows numpy.log1p (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _log1p.plain(x)  # type: ignore[no-any-return]
-    return _log1p.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_log1p.plain(x)
+    return _op_log1p.call((x,), {}, out, backend)
 
 
-_log2 = _Handle("log2")
+_attach(log1p, _op_log1p)
+
+
+_op_log2 = _Handle("log2")
 
 
 def log2(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -3475,11 +3923,14 @@ def log2(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.log2 (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _log2.plain(x)  # type: ignore[no-any-return]
-    return _log2.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_log2.plain(x)
+    return _op_log2.call((x,), {}, out, backend)
 
 
-_log_sigmoid = _Handle("log_sigmoid")
+_attach(log2, _op_log2)
+
+
+_op_log_sigmoid = _Handle("log_sigmoid")
 
 
 def log_sigmoid(
@@ -3490,11 +3941,14 @@ def log_sigmoid(
     Follows torch.nn.functional.logsigmoid (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _log_sigmoid.plain(input)  # type: ignore[no-any-return]
-    return _log_sigmoid.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_log_sigmoid.plain(input)
+    return _op_log_sigmoid.call((input,), {}, out, backend)
 
 
-_log_softmax = _Handle("log_softmax")
+_attach(log_sigmoid, _op_log_sigmoid)
+
+
+_op_log_softmax = _Handle("log_softmax")
 
 
 def log_softmax(
@@ -3505,11 +3959,14 @@ def log_softmax(
     Follows torch.nn.functional.log_softmax (adapted: the axis is called axis, and is the last one by default).
     """
     if out is None and backend is None and _state() is None:
-        return _log_softmax.fast(axis)(x)  # type: ignore[no-any-return]
-    return _log_softmax.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_log_softmax.fast(axis)(x)
+    return _op_log_softmax.call((x,), {"axis": axis}, out, backend)
 
 
-_logaddexp = _Handle("logaddexp")
+_attach(log_softmax, _op_log_softmax)
+
+
+_op_logaddexp = _Handle("logaddexp")
 
 
 def logaddexp(
@@ -3520,8 +3977,8 @@ def logaddexp(
     Follows numpy.logaddexp (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _logaddexp.plain(x1, x2)  # type: ignore[no-any-return]
-    return _logaddexp.call(
+        return _op_logaddexp.plain(x1, x2)
+    return _op_logaddexp.call(
         (
             x1,
             x2,
@@ -3529,10 +3986,13 @@ def logaddexp(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_logcumsumexp = _Handle("logcumsumexp")
+_attach(logaddexp, _op_logaddexp)
+
+
+_op_logcumsumexp = _Handle("logcumsumexp")
 
 
 def logcumsumexp(
@@ -3543,11 +4003,14 @@ def logcumsumexp(
     Follows torch.logcumsumexp (adapted: axis instead of dim, and the last one by default).
     """
     if out is None and backend is None and _state() is None:
-        return _logcumsumexp.fast(axis)(x)  # type: ignore[no-any-return]
-    return _logcumsumexp.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_logcumsumexp.fast(axis)(x)
+    return _op_logcumsumexp.call((x,), {"axis": axis}, out, backend)
 
 
-_logical_and = _Handle("logical_and")
+_attach(logcumsumexp, _op_logcumsumexp)
+
+
+_op_logical_and = _Handle("logical_and")
 
 
 def logical_and(
@@ -3558,8 +4021,8 @@ def logical_and(
     Follows numpy.logical_and (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _logical_and.plain(x1, x2)  # type: ignore[no-any-return]
-    return _logical_and.call(
+        return _op_logical_and.plain(x1, x2)
+    return _op_logical_and.call(
         (
             x1,
             x2,
@@ -3567,10 +4030,13 @@ def logical_and(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_logical_not = _Handle("logical_not")
+_attach(logical_and, _op_logical_and)
+
+
+_op_logical_not = _Handle("logical_not")
 
 
 def logical_not(
@@ -3581,11 +4047,14 @@ def logical_not(
     Follows numpy.logical_not (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _logical_not.plain(x)  # type: ignore[no-any-return]
-    return _logical_not.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_logical_not.plain(x)
+    return _op_logical_not.call((x,), {}, out, backend)
 
 
-_logical_or = _Handle("logical_or")
+_attach(logical_not, _op_logical_not)
+
+
+_op_logical_or = _Handle("logical_or")
 
 
 def logical_or(
@@ -3596,8 +4065,8 @@ def logical_or(
     Follows numpy.logical_or (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _logical_or.plain(x1, x2)  # type: ignore[no-any-return]
-    return _logical_or.call(
+        return _op_logical_or.plain(x1, x2)
+    return _op_logical_or.call(
         (
             x1,
             x2,
@@ -3605,10 +4074,13 @@ def logical_or(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_logical_xor = _Handle("logical_xor")
+_attach(logical_or, _op_logical_or)
+
+
+_op_logical_xor = _Handle("logical_xor")
 
 
 def logical_xor(
@@ -3619,8 +4091,8 @@ def logical_xor(
     Follows numpy.logical_xor (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _logical_xor.plain(x1, x2)  # type: ignore[no-any-return]
-    return _logical_xor.call(
+        return _op_logical_xor.plain(x1, x2)
+    return _op_logical_xor.call(
         (
             x1,
             x2,
@@ -3628,10 +4100,13 @@ def logical_xor(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_logit = _Handle("logit")
+_attach(logical_xor, _op_logical_xor)
+
+
+_op_logit = _Handle("logit")
 
 
 def logit(
@@ -3644,11 +4119,14 @@ def logit(
     Follows torch.logit (adapted: no eps; clip the input instead).
     """
     if out is None and backend is None and _state() is None:
-        return _logit.plain(input)  # type: ignore[no-any-return]
-    return _logit.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_logit.plain(input)
+    return _op_logit.call((input,), {}, out, backend)
 
 
-_logprobs_from_logits = _Handle("logprobs_from_logits")
+_attach(logit, _op_logit)
+
+
+_op_logprobs_from_logits = _Handle("logprobs_from_logits")
 
 
 def logprobs_from_logits(
@@ -3663,8 +4141,8 @@ def logprobs_from_logits(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _logprobs_from_logits.plain(logits, labels)  # type: ignore[no-any-return]
-    return _logprobs_from_logits.call(
+        return _op_logprobs_from_logits.plain(logits, labels)
+    return _op_logprobs_from_logits.call(
         (
             logits,
             labels,
@@ -3672,10 +4150,13 @@ def logprobs_from_logits(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_logsumexp = _Handle("logsumexp")
+_attach(logprobs_from_logits, _op_logprobs_from_logits)
+
+
+_op_logsumexp = _Handle("logsumexp")
 
 
 def logsumexp(
@@ -3692,11 +4173,14 @@ def logsumexp(
     Follows torch.logsumexp (adapted: axis and keepdims instead of dim and keepdim).
     """
     if out is None and backend is None and _state() is None:
-        return _logsumexp.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _logsumexp.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_logsumexp.fast(axis, keepdims)(x)
+    return _op_logsumexp.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_lora_expand = _Handle("lora_expand")
+_attach(logsumexp, _op_logsumexp)
+
+
+_op_lora_expand = _Handle("lora_expand")
 
 
 def lora_expand(
@@ -3715,8 +4199,8 @@ def lora_expand(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _lora_expand.plain(y, x, lora_b, indices)  # type: ignore[no-any-return]
-    return _lora_expand.call(
+        return _op_lora_expand.plain(y, x, lora_b, indices)
+    return _op_lora_expand.call(
         (
             y,
             x,
@@ -3726,10 +4210,13 @@ def lora_expand(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_lora_shrink = _Handle("lora_shrink")
+_attach(lora_expand, _op_lora_expand)
+
+
+_op_lora_shrink = _Handle("lora_shrink")
 
 
 def lora_shrink(
@@ -3748,8 +4235,8 @@ def lora_shrink(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _lora_shrink.fast(scale)(x, lora_a, indices)  # type: ignore[no-any-return]
-    return _lora_shrink.call(
+        return _op_lora_shrink.fast(scale)(x, lora_a, indices)
+    return _op_lora_shrink.call(
         (
             x,
             lora_a,
@@ -3758,10 +4245,13 @@ def lora_shrink(
         {"scale": scale},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_margin_ranking_loss = _Handle("margin_ranking_loss")
+_attach(lora_shrink, _op_lora_shrink)
+
+
+_op_margin_ranking_loss = _Handle("margin_ranking_loss")
 
 
 def margin_ranking_loss(
@@ -3779,8 +4269,8 @@ def margin_ranking_loss(
     Follows torch.nn.functional.margin_ranking_loss (adapted: the three tensors have one shape).
     """
     if out is None and backend is None and _state() is None:
-        return _margin_ranking_loss.fast(margin, reduction)(input1, input2, target)  # type: ignore[no-any-return]
-    return _margin_ranking_loss.call(
+        return _op_margin_ranking_loss.fast(margin, reduction)(input1, input2, target)
+    return _op_margin_ranking_loss.call(
         (
             input1,
             input2,
@@ -3789,10 +4279,13 @@ def margin_ranking_loss(
         {"margin": margin, "reduction": reduction},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_masked_fill = _Handle("masked_fill")
+_attach(margin_ranking_loss, _op_margin_ranking_loss)
+
+
+_op_masked_fill = _Handle("masked_fill")
 
 
 def masked_fill(
@@ -3808,8 +4301,8 @@ def masked_fill(
     Follows torch.masked_fill (adapted: the result has the broadcast shape of both).
     """
     if out is None and backend is None and _state() is None:
-        return _masked_fill.fast(value)(input, mask)  # type: ignore[no-any-return]
-    return _masked_fill.call(
+        return _op_masked_fill.fast(value)(input, mask)
+    return _op_masked_fill.call(
         (
             input,
             mask,
@@ -3817,10 +4310,13 @@ def masked_fill(
         {"value": value},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_masked_mean = _Handle("masked_mean")
+_attach(masked_fill, _op_masked_fill)
+
+
+_op_masked_mean = _Handle("masked_mean")
 
 
 def masked_mean(
@@ -3837,8 +4333,8 @@ def masked_mean(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _masked_mean.fast(axis, keepdims)(values, mask)  # type: ignore[no-any-return]
-    return _masked_mean.call(
+        return _op_masked_mean.fast(axis, keepdims)(values, mask)
+    return _op_masked_mean.call(
         (
             values,
             mask,
@@ -3846,10 +4342,13 @@ def masked_mean(
         {"axis": axis, "keepdims": keepdims},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_masked_softmax = _Handle("masked_softmax")
+_attach(masked_mean, _op_masked_mean)
+
+
+_op_masked_softmax = _Handle("masked_softmax")
 
 
 def masked_softmax(
@@ -3861,8 +4360,8 @@ def masked_softmax(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _masked_softmax.plain(x, mask)  # type: ignore[no-any-return]
-    return _masked_softmax.call(
+        return _op_masked_softmax.plain(x, mask)
+    return _op_masked_softmax.call(
         (
             x,
             mask,
@@ -3870,10 +4369,13 @@ def masked_softmax(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_masked_sum = _Handle("masked_sum")
+_attach(masked_softmax, _op_masked_softmax)
+
+
+_op_masked_sum = _Handle("masked_sum")
 
 
 def masked_sum(
@@ -3890,8 +4392,8 @@ def masked_sum(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _masked_sum.fast(axis, keepdims)(values, mask)  # type: ignore[no-any-return]
-    return _masked_sum.call(
+        return _op_masked_sum.fast(axis, keepdims)(values, mask)
+    return _op_masked_sum.call(
         (
             values,
             mask,
@@ -3899,10 +4401,13 @@ def masked_sum(
         {"axis": axis, "keepdims": keepdims},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_masked_var = _Handle("masked_var")
+_attach(masked_sum, _op_masked_sum)
+
+
+_op_masked_var = _Handle("masked_var")
 
 
 def masked_var(
@@ -3921,8 +4426,8 @@ def masked_var(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _masked_var.fast(axis, correction, keepdims)(values, mask)  # type: ignore[no-any-return]
-    return _masked_var.call(
+        return _op_masked_var.fast(axis, correction, keepdims)(values, mask)
+    return _op_masked_var.call(
         (
             values,
             mask,
@@ -3930,10 +4435,13 @@ def masked_var(
         {"axis": axis, "correction": correction, "keepdims": keepdims},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_matmul = _Handle("matmul")
+_attach(masked_var, _op_masked_var)
+
+
+_op_matmul = _Handle("matmul")
 
 
 def matmul(
@@ -3946,8 +4454,8 @@ def matmul(
     Follows numpy.matmul (adapted: operands have two axes or more; for vectors use vecdot, matvec and vecmat).
     """
     if out is None and backend is None and _state() is None:
-        return _matmul.plain(x1, x2)  # type: ignore[no-any-return]
-    return _matmul.call(
+        return _op_matmul.plain(x1, x2)
+    return _op_matmul.call(
         (
             x1,
             x2,
@@ -3955,10 +4463,13 @@ def matmul(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_matrix_transpose = _Handle("matrix_transpose")
+_attach(matmul, _op_matmul)
+
+
+_op_matrix_transpose = _Handle("matrix_transpose")
 
 
 def matrix_transpose(
@@ -3969,11 +4480,14 @@ def matrix_transpose(
     Follows numpy.matrix_transpose (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _matrix_transpose.plain(x)  # type: ignore[no-any-return]
-    return _matrix_transpose.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_matrix_transpose.plain(x)
+    return _op_matrix_transpose.call((x,), {}, out, backend)
 
 
-_matvec = _Handle("matvec")
+_attach(matrix_transpose, _op_matrix_transpose)
+
+
+_op_matvec = _Handle("matvec")
 
 
 def matvec(
@@ -3984,8 +4498,8 @@ def matvec(
     Follows numpy.matvec (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _matvec.plain(x1, x2)  # type: ignore[no-any-return]
-    return _matvec.call(
+        return _op_matvec.plain(x1, x2)
+    return _op_matvec.call(
         (
             x1,
             x2,
@@ -3993,10 +4507,13 @@ def matvec(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_max = _Handle("max")
+_attach(matvec, _op_matvec)
+
+
+_op_max = _Handle("max")
 
 
 def max(
@@ -4013,11 +4530,14 @@ def max(
     Follows numpy.max (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _max.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _max.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_max.fast(axis, keepdims)(x)
+    return _op_max.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_max_pool1d = _Handle("max_pool1d")
+_attach(max, _op_max)
+
+
+_op_max_pool1d = _Handle("max_pool1d")
 
 
 def max_pool1d(
@@ -4036,10 +4556,10 @@ def max_pool1d(
     Follows torch.nn.functional.max_pool1d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _max_pool1d.fast(kernel_size, stride, padding, dilation, ceil_mode)(
+        return _op_max_pool1d.fast(kernel_size, stride, padding, dilation, ceil_mode)(
             input
-        )  # type: ignore[no-any-return]
-    return _max_pool1d.call(
+        )
+    return _op_max_pool1d.call(
         (input,),
         {
             "kernel_size": kernel_size,
@@ -4050,10 +4570,13 @@ def max_pool1d(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_max_pool2d = _Handle("max_pool2d")
+_attach(max_pool1d, _op_max_pool1d)
+
+
+_op_max_pool2d = _Handle("max_pool2d")
 
 
 def max_pool2d(
@@ -4073,10 +4596,10 @@ def max_pool2d(
     Follows torch.nn.functional.max_pool2d (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _max_pool2d.fast(kernel_size, stride, padding, dilation, ceil_mode)(
+        return _op_max_pool2d.fast(kernel_size, stride, padding, dilation, ceil_mode)(
             input
-        )  # type: ignore[no-any-return]
-    return _max_pool2d.call(
+        )
+    return _op_max_pool2d.call(
         (input,),
         {
             "kernel_size": kernel_size,
@@ -4087,10 +4610,13 @@ def max_pool2d(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_maximum = _Handle("maximum")
+_attach(max_pool2d, _op_max_pool2d)
+
+
+_op_maximum = _Handle("maximum")
 
 
 def maximum(
@@ -4101,8 +4627,8 @@ def maximum(
     Follows numpy.maximum (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _maximum.plain(x1, x2)  # type: ignore[no-any-return]
-    return _maximum.call(
+        return _op_maximum.plain(x1, x2)
+    return _op_maximum.call(
         (
             x1,
             x2,
@@ -4110,10 +4636,13 @@ def maximum(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_mean = _Handle("mean")
+_attach(maximum, _op_maximum)
+
+
+_op_mean = _Handle("mean")
 
 
 def mean(
@@ -4130,11 +4659,14 @@ def mean(
     Follows numpy.mean (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _mean.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _mean.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_mean.fast(axis, keepdims)(x)
+    return _op_mean.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_median = _Handle("median")
+_attach(mean, _op_mean)
+
+
+_op_median = _Handle("median")
 
 
 def median(x: Array, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -4143,8 +4675,11 @@ def median(x: Array, *, out: Array | None = None, backend: str | None = None) ->
     Follows numpy.median (adapted: the last axis only).
     """
     if out is None and backend is None and _state() is None:
-        return _median.plain(x)  # type: ignore[no-any-return]
-    return _median.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_median.plain(x)
+    return _op_median.call((x,), {}, out, backend)
+
+
+_attach(median, _op_median)
 
 
 class MergeAttnStatesResult(NamedTuple):
@@ -4154,7 +4689,7 @@ class MergeAttnStatesResult(NamedTuple):
     output_lse: Array | None = None
 
 
-_merge_attn_states = _Handle("merge_attn_states", MergeAttnStatesResult)
+_op_merge_attn_states = _Handle("merge_attn_states", MergeAttnStatesResult)
 
 
 def merge_attn_states(
@@ -4176,10 +4711,10 @@ def merge_attn_states(
     Follows vllm._custom_ops.merge_attn_states (adapted: results are returned, not written to arguments).
     """
     if out is None and backend is None and _state() is None:
-        return _merge_attn_states.fast(return_output_lse)(
+        return _op_merge_attn_states.fast(return_output_lse)(
             prefix_output, prefix_lse, suffix_output, suffix_lse
         )  # type: ignore[no-any-return]
-    return _merge_attn_states.call(
+    return _op_merge_attn_states.call(
         (
             prefix_output,
             prefix_lse,
@@ -4192,7 +4727,10 @@ def merge_attn_states(
     )  # type: ignore[no-any-return]
 
 
-_min = _Handle("min")
+_attach(merge_attn_states, _op_merge_attn_states)
+
+
+_op_min = _Handle("min")
 
 
 def min(
@@ -4209,11 +4747,14 @@ def min(
     Follows numpy.min (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _min.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _min.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_min.fast(axis, keepdims)(x)
+    return _op_min.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_minimum = _Handle("minimum")
+_attach(min, _op_min)
+
+
+_op_minimum = _Handle("minimum")
 
 
 def minimum(
@@ -4224,8 +4765,8 @@ def minimum(
     Follows numpy.minimum (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _minimum.plain(x1, x2)  # type: ignore[no-any-return]
-    return _minimum.call(
+        return _op_minimum.plain(x1, x2)
+    return _op_minimum.call(
         (
             x1,
             x2,
@@ -4233,10 +4774,13 @@ def minimum(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_mish = _Handle("mish")
+_attach(minimum, _op_minimum)
+
+
+_op_mish = _Handle("mish")
 
 
 def mish(
@@ -4247,11 +4791,14 @@ def mish(
     Follows torch.nn.functional.mish (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _mish.plain(input)  # type: ignore[no-any-return]
-    return _mish.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_mish.plain(input)
+    return _op_mish.call((input,), {}, out, backend)
 
 
-_mla_decode = _Handle("mla_decode")
+_attach(mish, _op_mish)
+
+
+_op_mla_decode = _Handle("mla_decode")
 
 
 def mla_decode(
@@ -4273,8 +4820,10 @@ def mla_decode(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _mla_decode.fast(value_size, scale)(query, cache, block_tables, seq_lens)  # type: ignore[no-any-return]
-    return _mla_decode.call(
+        return _op_mla_decode.fast(value_size, scale)(
+            query, cache, block_tables, seq_lens
+        )
+    return _op_mla_decode.call(
         (
             query,
             cache,
@@ -4284,10 +4833,13 @@ def mla_decode(
         {"value_size": value_size, "scale": scale},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_mm = _Handle("mm")
+_attach(mla_decode, _op_mla_decode)
+
+
+_op_mm = _Handle("mm")
 
 
 def mm(
@@ -4303,8 +4855,8 @@ def mm(
     Follows torch.mm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _mm.plain(input, mat2)  # type: ignore[no-any-return]
-    return _mm.call(
+        return _op_mm.plain(input, mat2)
+    return _op_mm.call(
         (
             input,
             mat2,
@@ -4312,10 +4864,13 @@ def mm(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_mse_loss = _Handle("mse_loss")
+_attach(mm, _op_mm)
+
+
+_op_mse_loss = _Handle("mse_loss")
 
 
 def mse_loss(
@@ -4331,8 +4886,8 @@ def mse_loss(
     Follows torch.nn.functional.mse_loss (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _mse_loss.fast(reduction)(input, target)  # type: ignore[no-any-return]
-    return _mse_loss.call(
+        return _op_mse_loss.fast(reduction)(input, target)
+    return _op_mse_loss.call(
         (
             input,
             target,
@@ -4340,10 +4895,13 @@ def mse_loss(
         {"reduction": reduction},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_mul_and_silu = _Handle("mul_and_silu")
+_attach(mse_loss, _op_mse_loss)
+
+
+_op_mul_and_silu = _Handle("mul_and_silu")
 
 
 def mul_and_silu(
@@ -4354,11 +4912,14 @@ def mul_and_silu(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _mul_and_silu.plain(x)  # type: ignore[no-any-return]
-    return _mul_and_silu.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_mul_and_silu.plain(x)
+    return _op_mul_and_silu.call((x,), {}, out, backend)
 
 
-_multiply = _Handle("multiply")
+_attach(mul_and_silu, _op_mul_and_silu)
+
+
+_op_multiply = _Handle("multiply")
 
 
 def multiply(
@@ -4369,8 +4930,8 @@ def multiply(
     Follows numpy.multiply (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _multiply.plain(x1, x2)  # type: ignore[no-any-return]
-    return _multiply.call(
+        return _op_multiply.plain(x1, x2)
+    return _op_multiply.call(
         (
             x1,
             x2,
@@ -4378,10 +4939,13 @@ def multiply(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_nan_to_num = _Handle("nan_to_num")
+_attach(multiply, _op_multiply)
+
+
+_op_nan_to_num = _Handle("nan_to_num")
 
 
 def nan_to_num(
@@ -4400,13 +4964,16 @@ def nan_to_num(
     Follows numpy.nan_to_num (adapted: nan is a word of the spec language, so the keyword is called value).
     """
     if out is None and backend is None and _state() is None:
-        return _nan_to_num.fast(value, posinf, neginf)(x)  # type: ignore[no-any-return]
-    return _nan_to_num.call(
+        return _op_nan_to_num.fast(value, posinf, neginf)(x)
+    return _op_nan_to_num.call(
         (x,), {"value": value, "posinf": posinf, "neginf": neginf}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_narrow = _Handle("narrow")
+_attach(nan_to_num, _op_nan_to_num)
+
+
+_op_narrow = _Handle("narrow")
 
 
 def narrow(
@@ -4423,13 +4990,16 @@ def narrow(
     Follows torch.narrow (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _narrow.fast(dim, start, length)(input)  # type: ignore[no-any-return]
-    return _narrow.call(
+        return _op_narrow.fast(dim, start, length)(input)
+    return _op_narrow.call(
         (input,), {"dim": dim, "start": start, "length": length}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_negative = _Handle("negative")
+_attach(narrow, _op_narrow)
+
+
+_op_negative = _Handle("negative")
 
 
 def negative(
@@ -4440,11 +5010,14 @@ def negative(
     Follows numpy.negative (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _negative.plain(x)  # type: ignore[no-any-return]
-    return _negative.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_negative.plain(x)
+    return _op_negative.call((x,), {}, out, backend)
 
 
-_nextafter = _Handle("nextafter")
+_attach(negative, _op_negative)
+
+
+_op_nextafter = _Handle("nextafter")
 
 
 def nextafter(
@@ -4455,8 +5028,8 @@ def nextafter(
     Follows numpy.nextafter (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _nextafter.plain(x1, x2)  # type: ignore[no-any-return]
-    return _nextafter.call(
+        return _op_nextafter.plain(x1, x2)
+    return _op_nextafter.call(
         (
             x1,
             x2,
@@ -4464,10 +5037,13 @@ def nextafter(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_nll_loss = _Handle("nll_loss")
+_attach(nextafter, _op_nextafter)
+
+
+_op_nll_loss = _Handle("nll_loss")
 
 
 def nll_loss(
@@ -4486,8 +5062,8 @@ def nll_loss(
     Follows torch.nn.functional.nll_loss (adapted: the classes are the last axis).
     """
     if out is None and backend is None and _state() is None:
-        return _nll_loss.fast(ignore_index, reduction)(input, target, weight)  # type: ignore[no-any-return]
-    return _nll_loss.call(
+        return _op_nll_loss.fast(ignore_index, reduction)(input, target, weight)
+    return _op_nll_loss.call(
         (
             input,
             target,
@@ -4496,10 +5072,13 @@ def nll_loss(
         {"ignore_index": ignore_index, "reduction": reduction},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_not_equal = _Handle("not_equal")
+_attach(nll_loss, _op_nll_loss)
+
+
+_op_not_equal = _Handle("not_equal")
 
 
 def not_equal(
@@ -4510,8 +5089,8 @@ def not_equal(
     Follows numpy.not_equal (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _not_equal.plain(x1, x2)  # type: ignore[no-any-return]
-    return _not_equal.call(
+        return _op_not_equal.plain(x1, x2)
+    return _op_not_equal.call(
         (
             x1,
             x2,
@@ -4519,10 +5098,13 @@ def not_equal(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_one_hot = _Handle("one_hot")
+_attach(not_equal, _op_not_equal)
+
+
+_op_one_hot = _Handle("one_hot")
 
 
 def one_hot(
@@ -4538,11 +5120,14 @@ def one_hot(
     Follows torch.nn.functional.one_hot (adapted: num_classes is required; an index out of range gives zeros, as in JAX).
     """
     if out is None and backend is None and _state() is None:
-        return _one_hot.fast(num_classes)(input)  # type: ignore[no-any-return]
-    return _one_hot.call((input,), {"num_classes": num_classes}, out, backend)  # type: ignore[no-any-return]
+        return _op_one_hot.fast(num_classes)(input)
+    return _op_one_hot.call((input,), {"num_classes": num_classes}, out, backend)
 
 
-_ones = _Handle("ones")
+_attach(one_hot, _op_one_hot)
+
+
+_op_ones = _Handle("ones")
 
 
 def ones(
@@ -4557,11 +5142,14 @@ def ones(
     Follows numpy.ones (adapted: the default dtype is float32).
     """
     if out is None and backend is None and _state() is None:
-        return _ones.fast(shape, dtype)()  # type: ignore[no-any-return]
-    return _ones.call((), {"shape": shape, "dtype": dtype}, out, backend)  # type: ignore[no-any-return]
+        return _op_ones.fast(shape, dtype)()
+    return _op_ones.call((), {"shape": shape, "dtype": dtype}, out, backend)
 
 
-_ones_like = _Handle("ones_like")
+_attach(ones, _op_ones)
+
+
+_op_ones_like = _Handle("ones_like")
 
 
 def ones_like(
@@ -4572,11 +5160,14 @@ def ones_like(
     Follows numpy.ones_like (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _ones_like.plain(x)  # type: ignore[no-any-return]
-    return _ones_like.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_ones_like.plain(x)
+    return _op_ones_like.call((x,), {}, out, backend)
 
 
-_outer = _Handle("outer")
+_attach(ones_like, _op_ones_like)
+
+
+_op_outer = _Handle("outer")
 
 
 def outer(
@@ -4587,8 +5178,8 @@ def outer(
     Follows numpy.linalg.outer (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _outer.plain(x1, x2)  # type: ignore[no-any-return]
-    return _outer.call(
+        return _op_outer.plain(x1, x2)
+    return _op_outer.call(
         (
             x1,
             x2,
@@ -4596,10 +5187,13 @@ def outer(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_pack_padded = _Handle("pack_padded")
+_attach(outer, _op_outer)
+
+
+_op_pack_padded = _Handle("pack_padded")
 
 
 def pack_padded(
@@ -4615,8 +5209,8 @@ def pack_padded(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _pack_padded.fast(total)(x, cu_seqlens)  # type: ignore[no-any-return]
-    return _pack_padded.call(
+        return _op_pack_padded.fast(total)(x, cu_seqlens)
+    return _op_pack_padded.call(
         (
             x,
             cu_seqlens,
@@ -4624,10 +5218,13 @@ def pack_padded(
         {"total": total},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_pad = _Handle("pad")
+_attach(pack_padded, _op_pack_padded)
+
+
+_op_pad = _Handle("pad")
 
 
 def pad(
@@ -4648,16 +5245,19 @@ def pad(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _pad.fast(before, after, mode, value)(x)  # type: ignore[no-any-return]
-    return _pad.call(
+        return _op_pad.fast(before, after, mode, value)(x)
+    return _op_pad.call(
         (x,),
         {"before": before, "after": after, "mode": mode, "value": value},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_pad_packed = _Handle("pad_packed")
+_attach(pad, _op_pad)
+
+
+_op_pad_packed = _Handle("pad_packed")
 
 
 def pad_packed(
@@ -4675,8 +5275,8 @@ def pad_packed(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _pad_packed.fast(max_length, value)(x, cu_seqlens)  # type: ignore[no-any-return]
-    return _pad_packed.call(
+        return _op_pad_packed.fast(max_length, value)(x, cu_seqlens)
+    return _op_pad_packed.call(
         (
             x,
             cu_seqlens,
@@ -4684,10 +5284,13 @@ def pad_packed(
         {"max_length": max_length, "value": value},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_paged_attention = _Handle("paged_attention")
+_attach(pad_packed, _op_pad_packed)
+
+
+_op_paged_attention = _Handle("paged_attention")
 
 
 def paged_attention(
@@ -4711,10 +5314,10 @@ def paged_attention(
     Follows vllm._custom_ops.paged_attention_v1 (adapted: results are returned; the cache has flash-attention's layout).
     """
     if out is None and backend is None and _state() is None:
-        return _paged_attention.fast(scale, softcap)(
+        return _op_paged_attention.fast(scale, softcap)(
             query, key_cache, value_cache, block_tables, seq_lens
-        )  # type: ignore[no-any-return]
-    return _paged_attention.call(
+        )
+    return _op_paged_attention.call(
         (
             query,
             key_cache,
@@ -4725,10 +5328,13 @@ def paged_attention(
         {"scale": scale, "softcap": softcap},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_paged_prefill_attention = _Handle("paged_prefill_attention")
+_attach(paged_attention, _op_paged_attention)
+
+
+_op_paged_prefill_attention = _Handle("paged_prefill_attention")
 
 
 def paged_prefill_attention(
@@ -4752,10 +5358,10 @@ def paged_prefill_attention(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _paged_prefill_attention.fast(scale)(
+        return _op_paged_prefill_attention.fast(scale)(
             query, key_cache, value_cache, block_tables, seq_lens, cu_seqlens_q
-        )  # type: ignore[no-any-return]
-    return _paged_prefill_attention.call(
+        )
+    return _op_paged_prefill_attention.call(
         (
             query,
             key_cache,
@@ -4767,10 +5373,13 @@ def paged_prefill_attention(
         {"scale": scale},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_permute_dims = _Handle("permute_dims")
+_attach(paged_prefill_attention, _op_paged_prefill_attention)
+
+
+_op_permute_dims = _Handle("permute_dims")
 
 
 def permute_dims(
@@ -4786,11 +5395,14 @@ def permute_dims(
     Follows numpy.permute_dims (adapted: axes is required, as in the array API).
     """
     if out is None and backend is None and _state() is None:
-        return _permute_dims.fast(axes)(x)  # type: ignore[no-any-return]
-    return _permute_dims.call((x,), {"axes": axes}, out, backend)  # type: ignore[no-any-return]
+        return _op_permute_dims.fast(axes)(x)
+    return _op_permute_dims.call((x,), {"axes": axes}, out, backend)
 
 
-_pixel_shuffle = _Handle("pixel_shuffle")
+_attach(permute_dims, _op_permute_dims)
+
+
+_op_pixel_shuffle = _Handle("pixel_shuffle")
 
 
 def pixel_shuffle(
@@ -4805,13 +5417,16 @@ def pixel_shuffle(
     Follows torch.nn.functional.pixel_shuffle (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _pixel_shuffle.fast(upscale_factor)(input)  # type: ignore[no-any-return]
-    return _pixel_shuffle.call(
+        return _op_pixel_shuffle.fast(upscale_factor)(input)
+    return _op_pixel_shuffle.call(
         (input,), {"upscale_factor": upscale_factor}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_pixel_unshuffle = _Handle("pixel_unshuffle")
+_attach(pixel_shuffle, _op_pixel_shuffle)
+
+
+_op_pixel_unshuffle = _Handle("pixel_unshuffle")
 
 
 def pixel_unshuffle(
@@ -4826,13 +5441,16 @@ def pixel_unshuffle(
     Follows torch.nn.functional.pixel_unshuffle (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _pixel_unshuffle.fast(downscale_factor)(input)  # type: ignore[no-any-return]
-    return _pixel_unshuffle.call(
+        return _op_pixel_unshuffle.fast(downscale_factor)(input)
+    return _op_pixel_unshuffle.call(
         (input,), {"downscale_factor": downscale_factor}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_positive = _Handle("positive")
+_attach(pixel_unshuffle, _op_pixel_unshuffle)
+
+
+_op_positive = _Handle("positive")
 
 
 def positive(
@@ -4843,11 +5461,14 @@ def positive(
     Follows numpy.positive (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _positive.plain(x)  # type: ignore[no-any-return]
-    return _positive.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_positive.plain(x)
+    return _op_positive.call((x,), {}, out, backend)
 
 
-_pow = _Handle("pow")
+_attach(positive, _op_positive)
+
+
+_op_pow = _Handle("pow")
 
 
 def pow(
@@ -4859,8 +5480,8 @@ def pow(
     Follows numpy.pow (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _pow.plain(x1, x2)  # type: ignore[no-any-return]
-    return _pow.call(
+        return _op_pow.plain(x1, x2)
+    return _op_pow.call(
         (
             x1,
             x2,
@@ -4868,10 +5489,13 @@ def pow(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_prelu = _Handle("prelu")
+_attach(pow, _op_pow)
+
+
+_op_prelu = _Handle("prelu")
 
 
 def prelu(
@@ -4883,8 +5507,8 @@ def prelu(
     Follows torch.nn.functional.prelu (adapted: the input has a channel axis, and weight one entry for each channel).
     """
     if out is None and backend is None and _state() is None:
-        return _prelu.plain(input, weight)  # type: ignore[no-any-return]
-    return _prelu.call(
+        return _op_prelu.plain(input, weight)
+    return _op_prelu.call(
         (
             input,
             weight,
@@ -4892,10 +5516,13 @@ def prelu(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_prod = _Handle("prod")
+_attach(prelu, _op_prelu)
+
+
+_op_prod = _Handle("prod")
 
 
 def prod(
@@ -4913,8 +5540,11 @@ def prod(
     Follows numpy.prod (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _prod.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _prod.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_prod.fast(axis, keepdims)(x)
+    return _op_prod.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
+
+
+_attach(prod, _op_prod)
 
 
 class QkNormResult(NamedTuple):
@@ -4924,7 +5554,7 @@ class QkNormResult(NamedTuple):
     k_out: Array
 
 
-_qk_norm = _Handle("qk_norm", QkNormResult)
+_op_qk_norm = _Handle("qk_norm", QkNormResult)
 
 
 def qk_norm(
@@ -4944,8 +5574,8 @@ def qk_norm(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _qk_norm.fast(eps)(q, k, q_weight, k_weight)  # type: ignore[no-any-return]
-    return _qk_norm.call(
+        return _op_qk_norm.fast(eps)(q, k, q_weight, k_weight)  # type: ignore[no-any-return]
+    return _op_qk_norm.call(
         (
             q,
             k,
@@ -4958,7 +5588,10 @@ def qk_norm(
     )  # type: ignore[no-any-return]
 
 
-_quick_gelu = _Handle("quick_gelu")
+_attach(qk_norm, _op_qk_norm)
+
+
+_op_quick_gelu = _Handle("quick_gelu")
 
 
 def quick_gelu(
@@ -4969,11 +5602,14 @@ def quick_gelu(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _quick_gelu.plain(x)  # type: ignore[no-any-return]
-    return _quick_gelu.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_quick_gelu.plain(x)
+    return _op_quick_gelu.call((x,), {}, out, backend)
 
 
-_ragged_max = _Handle("ragged_max")
+_attach(quick_gelu, _op_quick_gelu)
+
+
+_op_ragged_max = _Handle("ragged_max")
 
 
 def ragged_max(
@@ -4984,8 +5620,8 @@ def ragged_max(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _ragged_max.plain(x, cu_seqlens)  # type: ignore[no-any-return]
-    return _ragged_max.call(
+        return _op_ragged_max.plain(x, cu_seqlens)
+    return _op_ragged_max.call(
         (
             x,
             cu_seqlens,
@@ -4993,10 +5629,13 @@ def ragged_max(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_ragged_mean = _Handle("ragged_mean")
+_attach(ragged_max, _op_ragged_max)
+
+
+_op_ragged_mean = _Handle("ragged_mean")
 
 
 def ragged_mean(
@@ -5007,8 +5646,8 @@ def ragged_mean(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _ragged_mean.plain(x, cu_seqlens)  # type: ignore[no-any-return]
-    return _ragged_mean.call(
+        return _op_ragged_mean.plain(x, cu_seqlens)
+    return _op_ragged_mean.call(
         (
             x,
             cu_seqlens,
@@ -5016,10 +5655,13 @@ def ragged_mean(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_ragged_sum = _Handle("ragged_sum")
+_attach(ragged_mean, _op_ragged_mean)
+
+
+_op_ragged_sum = _Handle("ragged_sum")
 
 
 def ragged_sum(
@@ -5030,8 +5672,8 @@ def ragged_sum(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _ragged_sum.plain(x, cu_seqlens)  # type: ignore[no-any-return]
-    return _ragged_sum.call(
+        return _op_ragged_sum.plain(x, cu_seqlens)
+    return _op_ragged_sum.call(
         (
             x,
             cu_seqlens,
@@ -5039,10 +5681,13 @@ def ragged_sum(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_reciprocal = _Handle("reciprocal")
+_attach(ragged_sum, _op_ragged_sum)
+
+
+_op_reciprocal = _Handle("reciprocal")
 
 
 def reciprocal(
@@ -5053,11 +5698,14 @@ def reciprocal(
     Follows numpy.reciprocal (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _reciprocal.plain(x)  # type: ignore[no-any-return]
-    return _reciprocal.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_reciprocal.plain(x)
+    return _op_reciprocal.call((x,), {}, out, backend)
 
 
-_reglu = _Handle("reglu")
+_attach(reciprocal, _op_reciprocal)
+
+
+_op_reglu = _Handle("reglu")
 
 
 def reglu(x: Array, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -5066,11 +5714,14 @@ def reglu(x: Array, *, out: Array | None = None, backend: str | None = None) -> 
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _reglu.plain(x)  # type: ignore[no-any-return]
-    return _reglu.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_reglu.plain(x)
+    return _op_reglu.call((x,), {}, out, backend)
 
 
-_relu = _Handle("relu")
+_attach(reglu, _op_reglu)
+
+
+_op_relu = _Handle("relu")
 
 
 def relu(
@@ -5081,11 +5732,14 @@ def relu(
     Follows torch.nn.functional.relu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _relu.plain(input)  # type: ignore[no-any-return]
-    return _relu.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_relu.plain(input)
+    return _op_relu.call((input,), {}, out, backend)
 
 
-_relu6 = _Handle("relu6")
+_attach(relu, _op_relu)
+
+
+_op_relu6 = _Handle("relu6")
 
 
 def relu6(
@@ -5096,11 +5750,14 @@ def relu6(
     Follows torch.nn.functional.relu6 (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _relu6.plain(input)  # type: ignore[no-any-return]
-    return _relu6.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_relu6.plain(input)
+    return _op_relu6.call((input,), {}, out, backend)
 
 
-_relu_and_mul = _Handle("relu_and_mul")
+_attach(relu6, _op_relu6)
+
+
+_op_relu_and_mul = _Handle("relu_and_mul")
 
 
 def relu_and_mul(
@@ -5111,11 +5768,14 @@ def relu_and_mul(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _relu_and_mul.plain(x)  # type: ignore[no-any-return]
-    return _relu_and_mul.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_relu_and_mul.plain(x)
+    return _op_relu_and_mul.call((x,), {}, out, backend)
 
 
-_remainder = _Handle("remainder")
+_attach(relu_and_mul, _op_relu_and_mul)
+
+
+_op_remainder = _Handle("remainder")
 
 
 def remainder(
@@ -5126,8 +5786,8 @@ def remainder(
     Follows numpy.remainder (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _remainder.plain(x1, x2)  # type: ignore[no-any-return]
-    return _remainder.call(
+        return _op_remainder.plain(x1, x2)
+    return _op_remainder.call(
         (
             x1,
             x2,
@@ -5135,10 +5795,13 @@ def remainder(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_repeat = _Handle("repeat")
+_attach(remainder, _op_remainder)
+
+
+_op_repeat = _Handle("repeat")
 
 
 def repeat(
@@ -5155,11 +5818,14 @@ def repeat(
     Follows numpy.repeat (adapted: repeats is one int, and the axis is required).
     """
     if out is None and backend is None and _state() is None:
-        return _repeat.fast(repeats, axis)(x)  # type: ignore[no-any-return]
-    return _repeat.call((x,), {"repeats": repeats, "axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_repeat.fast(repeats, axis)(x)
+    return _op_repeat.call((x,), {"repeats": repeats, "axis": axis}, out, backend)
 
 
-_reshape = _Handle("reshape")
+_attach(repeat, _op_repeat)
+
+
+_op_reshape = _Handle("reshape")
 
 
 def reshape(
@@ -5175,8 +5841,11 @@ def reshape(
     Follows numpy.reshape (adapted: no -1, and always row-major).
     """
     if out is None and backend is None and _state() is None:
-        return _reshape.fast(shape)(x)  # type: ignore[no-any-return]
-    return _reshape.call((x,), {"shape": shape}, out, backend)  # type: ignore[no-any-return]
+        return _op_reshape.fast(shape)(x)
+    return _op_reshape.call((x,), {"shape": shape}, out, backend)
+
+
+_attach(reshape, _op_reshape)
 
 
 class ReshapeAndCacheResult(NamedTuple):
@@ -5186,7 +5855,7 @@ class ReshapeAndCacheResult(NamedTuple):
     new_value_cache: Array
 
 
-_reshape_and_cache = _Handle("reshape_and_cache", ReshapeAndCacheResult)
+_op_reshape_and_cache = _Handle("reshape_and_cache", ReshapeAndCacheResult)
 
 
 def reshape_and_cache(
@@ -5208,10 +5877,10 @@ def reshape_and_cache(
     Follows vllm._custom_ops.reshape_and_cache_flash (adapted: the new caches are returned; no scales).
     """
     if out is None and backend is None and _state() is None:
-        return _reshape_and_cache.plain(
+        return _op_reshape_and_cache.plain(
             key, value, key_cache, value_cache, slot_mapping
         )  # type: ignore[no-any-return]
-    return _reshape_and_cache.call(
+    return _op_reshape_and_cache.call(
         (
             key,
             value,
@@ -5225,7 +5894,10 @@ def reshape_and_cache(
     )  # type: ignore[no-any-return]
 
 
-_rms_norm = _Handle("rms_norm")
+_attach(reshape_and_cache, _op_reshape_and_cache)
+
+
+_op_rms_norm = _Handle("rms_norm")
 
 
 def rms_norm(
@@ -5245,8 +5917,8 @@ def rms_norm(
     Follows torch.nn.functional.rms_norm (adapted: one axis instead of normalized_shape; weight is required; eps has vLLM's default).
     """
     if out is None and backend is None and _state() is None:
-        return _rms_norm.fast(eps, axis)(x, weight)  # type: ignore[no-any-return]
-    return _rms_norm.call(
+        return _op_rms_norm.fast(eps, axis)(x, weight)
+    return _op_rms_norm.call(
         (
             x,
             weight,
@@ -5254,10 +5926,13 @@ def rms_norm(
         {"eps": eps, "axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_roll = _Handle("roll")
+_attach(rms_norm, _op_rms_norm)
+
+
+_op_roll = _Handle("roll")
 
 
 def roll(
@@ -5274,11 +5949,14 @@ def roll(
     Follows numpy.roll (adapted: one axis, which is required).
     """
     if out is None and backend is None and _state() is None:
-        return _roll.fast(shift, axis)(x)  # type: ignore[no-any-return]
-    return _roll.call((x,), {"shift": shift, "axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_roll.fast(shift, axis)(x)
+    return _op_roll.call((x,), {"shift": shift, "axis": axis}, out, backend)
 
 
-_rotary_cos_sin = _Handle("rotary_cos_sin")
+_attach(roll, _op_roll)
+
+
+_op_rotary_cos_sin = _Handle("rotary_cos_sin")
 
 
 def rotary_cos_sin(
@@ -5296,10 +5974,13 @@ def rotary_cos_sin(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _rotary_cos_sin.fast(pairs, base, factor)(positions)  # type: ignore[no-any-return]
-    return _rotary_cos_sin.call(
+        return _op_rotary_cos_sin.fast(pairs, base, factor)(positions)
+    return _op_rotary_cos_sin.call(
         (positions,), {"pairs": pairs, "base": base, "factor": factor}, out, backend
-    )  # type: ignore[no-any-return]
+    )
+
+
+_attach(rotary_cos_sin, _op_rotary_cos_sin)
 
 
 class RotaryEmbeddingResult(NamedTuple):
@@ -5309,7 +5990,7 @@ class RotaryEmbeddingResult(NamedTuple):
     key_out: Array
 
 
-_rotary_embedding = _Handle("rotary_embedding", RotaryEmbeddingResult)
+_op_rotary_embedding = _Handle("rotary_embedding", RotaryEmbeddingResult)
 
 
 def rotary_embedding(
@@ -5331,8 +6012,8 @@ def rotary_embedding(
     Follows vllm._custom_ops.rotary_embedding (adapted: results are returned, heads are an axis, and head_size is not needed).
     """
     if out is None and backend is None and _state() is None:
-        return _rotary_embedding.fast(is_neox)(positions, query, key, cos_sin_cache)  # type: ignore[no-any-return]
-    return _rotary_embedding.call(
+        return _op_rotary_embedding.fast(is_neox)(positions, query, key, cos_sin_cache)  # type: ignore[no-any-return]
+    return _op_rotary_embedding.call(
         (
             positions,
             query,
@@ -5345,7 +6026,10 @@ def rotary_embedding(
     )  # type: ignore[no-any-return]
 
 
-_round = _Handle("round")
+_attach(rotary_embedding, _op_rotary_embedding)
+
+
+_op_round = _Handle("round")
 
 
 def round(
@@ -5356,11 +6040,14 @@ def round(
     Follows numpy.round (adapted: no decimals, as in the array API).
     """
     if out is None and backend is None and _state() is None:
-        return _round.plain(x)  # type: ignore[no-any-return]
-    return _round.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_round.plain(x)
+    return _op_round.call((x,), {}, out, backend)
 
 
-_rsqrt = _Handle("rsqrt")
+_attach(round, _op_round)
+
+
+_op_rsqrt = _Handle("rsqrt")
 
 
 def rsqrt(
@@ -5371,11 +6058,14 @@ def rsqrt(
     Follows torch.rsqrt (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _rsqrt.plain(input)  # type: ignore[no-any-return]
-    return _rsqrt.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_rsqrt.plain(input)
+    return _op_rsqrt.call((input,), {}, out, backend)
 
 
-_scaled_dot_product_attention = _Handle("scaled_dot_product_attention")
+_attach(rsqrt, _op_rsqrt)
+
+
+_op_scaled_dot_product_attention = _Handle("scaled_dot_product_attention")
 
 
 def scaled_dot_product_attention(
@@ -5401,10 +6091,10 @@ def scaled_dot_product_attention(
     Follows torch.nn.functional.scaled_dot_product_attention (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _scaled_dot_product_attention.fast(
+        return _op_scaled_dot_product_attention.fast(
             dropout_p, is_causal, scale, enable_gqa
-        )(query, key, value, attn_mask)  # type: ignore[no-any-return]
-    return _scaled_dot_product_attention.call(
+        )(query, key, value, attn_mask)
+    return _op_scaled_dot_product_attention.call(
         (
             query,
             key,
@@ -5419,10 +6109,13 @@ def scaled_dot_product_attention(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_scatter = _Handle("scatter")
+_attach(scaled_dot_product_attention, _op_scaled_dot_product_attention)
+
+
+_op_scatter = _Handle("scatter")
 
 
 def scatter(
@@ -5440,8 +6133,8 @@ def scatter(
     Follows torch.scatter (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _scatter.fast(dim)(input, index, src)  # type: ignore[no-any-return]
-    return _scatter.call(
+        return _op_scatter.fast(dim)(input, index, src)
+    return _op_scatter.call(
         (
             input,
             index,
@@ -5450,10 +6143,13 @@ def scatter(
         {"dim": dim},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_scatter_add = _Handle("scatter_add")
+_attach(scatter, _op_scatter)
+
+
+_op_scatter_add = _Handle("scatter_add")
 
 
 def scatter_add(
@@ -5470,8 +6166,8 @@ def scatter_add(
     Follows torch.scatter_add (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _scatter_add.fast(dim)(input, index, src)  # type: ignore[no-any-return]
-    return _scatter_add.call(
+        return _op_scatter_add.fast(dim)(input, index, src)
+    return _op_scatter_add.call(
         (
             input,
             index,
@@ -5480,10 +6176,13 @@ def scatter_add(
         {"dim": dim},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_searchsorted = _Handle("searchsorted")
+_attach(scatter_add, _op_scatter_add)
+
+
+_op_searchsorted = _Handle("searchsorted")
 
 
 def searchsorted(
@@ -5501,8 +6200,8 @@ def searchsorted(
     Follows numpy.searchsorted (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _searchsorted.fast(side)(x1, x2)  # type: ignore[no-any-return]
-    return _searchsorted.call(
+        return _op_searchsorted.fast(side)(x1, x2)
+    return _op_searchsorted.call(
         (
             x1,
             x2,
@@ -5510,10 +6209,13 @@ def searchsorted(
         {"side": side},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_segment_sum = _Handle("segment_sum")
+_attach(searchsorted, _op_searchsorted)
+
+
+_op_segment_sum = _Handle("segment_sum")
 
 
 def segment_sum(
@@ -5530,8 +6232,8 @@ def segment_sum(
     Follows jax.ops.segment_sum (adapted: num_segments is required; an id out of range is an error).
     """
     if out is None and backend is None and _state() is None:
-        return _segment_sum.fast(num_segments)(data, segment_ids)  # type: ignore[no-any-return]
-    return _segment_sum.call(
+        return _op_segment_sum.fast(num_segments)(data, segment_ids)
+    return _op_segment_sum.call(
         (
             data,
             segment_ids,
@@ -5539,10 +6241,13 @@ def segment_sum(
         {"num_segments": num_segments},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_selective_scan = _Handle("selective_scan")
+_attach(segment_sum, _op_segment_sum)
+
+
+_op_selective_scan = _Handle("selective_scan")
 
 
 def selective_scan(
@@ -5564,8 +6269,8 @@ def selective_scan(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _selective_scan.plain(u, delta, a, b, c, skip)  # type: ignore[no-any-return]
-    return _selective_scan.call(
+        return _op_selective_scan.plain(u, delta, a, b, c, skip)
+    return _op_selective_scan.call(
         (
             u,
             delta,
@@ -5577,10 +6282,13 @@ def selective_scan(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_selu = _Handle("selu")
+_attach(selective_scan, _op_selective_scan)
+
+
+_op_selu = _Handle("selu")
 
 
 def selu(
@@ -5591,11 +6299,14 @@ def selu(
     Follows torch.nn.functional.selu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _selu.plain(input)  # type: ignore[no-any-return]
-    return _selu.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_selu.plain(input)
+    return _op_selu.call((input,), {}, out, backend)
 
 
-_sigmoid = _Handle("sigmoid")
+_attach(selu, _op_selu)
+
+
+_op_sigmoid = _Handle("sigmoid")
 
 
 def sigmoid(
@@ -5606,11 +6317,14 @@ def sigmoid(
     Follows torch.nn.functional.sigmoid (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _sigmoid.plain(input)  # type: ignore[no-any-return]
-    return _sigmoid.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_sigmoid.plain(input)
+    return _op_sigmoid.call((input,), {}, out, backend)
 
 
-_sign = _Handle("sign")
+_attach(sigmoid, _op_sigmoid)
+
+
+_op_sign = _Handle("sign")
 
 
 def sign(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -5619,11 +6333,14 @@ def sign(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.sign (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _sign.plain(x)  # type: ignore[no-any-return]
-    return _sign.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_sign.plain(x)
+    return _op_sign.call((x,), {}, out, backend)
 
 
-_signbit = _Handle("signbit")
+_attach(sign, _op_sign)
+
+
+_op_signbit = _Handle("signbit")
 
 
 def signbit(
@@ -5634,11 +6351,14 @@ def signbit(
     Follows numpy.signbit (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _signbit.plain(x)  # type: ignore[no-any-return]
-    return _signbit.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_signbit.plain(x)
+    return _op_signbit.call((x,), {}, out, backend)
 
 
-_silu = _Handle("silu")
+_attach(signbit, _op_signbit)
+
+
+_op_silu = _Handle("silu")
 
 
 def silu(
@@ -5649,11 +6369,14 @@ def silu(
     Follows torch.nn.functional.silu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _silu.plain(input)  # type: ignore[no-any-return]
-    return _silu.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_silu.plain(input)
+    return _op_silu.call((input,), {}, out, backend)
 
 
-_silu_and_mul = _Handle("silu_and_mul")
+_attach(silu, _op_silu)
+
+
+_op_silu_and_mul = _Handle("silu_and_mul")
 
 
 def silu_and_mul(
@@ -5664,11 +6387,14 @@ def silu_and_mul(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _silu_and_mul.plain(x)  # type: ignore[no-any-return]
-    return _silu_and_mul.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_silu_and_mul.plain(x)
+    return _op_silu_and_mul.call((x,), {}, out, backend)
 
 
-_sin = _Handle("sin")
+_attach(silu_and_mul, _op_silu_and_mul)
+
+
+_op_sin = _Handle("sin")
 
 
 def sin(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -5677,11 +6403,14 @@ def sin(x: Array, /, *, out: Array | None = None, backend: str | None = None) ->
     Follows numpy.sin (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _sin.plain(x)  # type: ignore[no-any-return]
-    return _sin.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_sin.plain(x)
+    return _op_sin.call((x,), {}, out, backend)
 
 
-_sinh = _Handle("sinh")
+_attach(sin, _op_sin)
+
+
+_op_sinh = _Handle("sinh")
 
 
 def sinh(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -5690,11 +6419,14 @@ def sinh(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.sinh (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _sinh.plain(x)  # type: ignore[no-any-return]
-    return _sinh.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_sinh.plain(x)
+    return _op_sinh.call((x,), {}, out, backend)
 
 
-_slice = _Handle("slice")
+_attach(sinh, _op_sinh)
+
+
+_op_slice = _Handle("slice")
 
 
 def slice(
@@ -5711,11 +6443,16 @@ def slice(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _slice.fast(start, stop, step)(x)  # type: ignore[no-any-return]
-    return _slice.call((x,), {"start": start, "stop": stop, "step": step}, out, backend)  # type: ignore[no-any-return]
+        return _op_slice.fast(start, stop, step)(x)
+    return _op_slice.call(
+        (x,), {"start": start, "stop": stop, "step": step}, out, backend
+    )
 
 
-_sliding_window = _Handle("sliding_window")
+_attach(slice, _op_slice)
+
+
+_op_sliding_window = _Handle("sliding_window")
 
 
 def sliding_window(
@@ -5731,11 +6468,14 @@ def sliding_window(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _sliding_window.fast(size, step)(x)  # type: ignore[no-any-return]
-    return _sliding_window.call((x,), {"size": size, "step": step}, out, backend)  # type: ignore[no-any-return]
+        return _op_sliding_window.fast(size, step)(x)
+    return _op_sliding_window.call((x,), {"size": size, "step": step}, out, backend)
 
 
-_smooth_l1_loss = _Handle("smooth_l1_loss")
+_attach(sliding_window, _op_sliding_window)
+
+
+_op_smooth_l1_loss = _Handle("smooth_l1_loss")
 
 
 def smooth_l1_loss(
@@ -5752,8 +6492,8 @@ def smooth_l1_loss(
     Follows torch.nn.functional.smooth_l1_loss (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _smooth_l1_loss.fast(reduction, beta)(input, target)  # type: ignore[no-any-return]
-    return _smooth_l1_loss.call(
+        return _op_smooth_l1_loss.fast(reduction, beta)(input, target)
+    return _op_smooth_l1_loss.call(
         (
             input,
             target,
@@ -5761,10 +6501,13 @@ def smooth_l1_loss(
         {"reduction": reduction, "beta": beta},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_softmax = _Handle("softmax")
+_attach(smooth_l1_loss, _op_smooth_l1_loss)
+
+
+_op_softmax = _Handle("softmax")
 
 
 def softmax(
@@ -5778,11 +6521,14 @@ def softmax(
     Follows torch.nn.functional.softmax (adapted: the axis is called axis, and is the last one by default).
     """
     if out is None and backend is None and _state() is None:
-        return _softmax.fast(axis)(x)  # type: ignore[no-any-return]
-    return _softmax.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_softmax.fast(axis)(x)
+    return _op_softmax.call((x,), {"axis": axis}, out, backend)
 
 
-_softmax_with_sink = _Handle("softmax_with_sink")
+_attach(softmax, _op_softmax)
+
+
+_op_softmax_with_sink = _Handle("softmax_with_sink")
 
 
 def softmax_with_sink(
@@ -5794,8 +6540,8 @@ def softmax_with_sink(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _softmax_with_sink.plain(x, sink)  # type: ignore[no-any-return]
-    return _softmax_with_sink.call(
+        return _op_softmax_with_sink.plain(x, sink)
+    return _op_softmax_with_sink.call(
         (
             x,
             sink,
@@ -5803,10 +6549,13 @@ def softmax_with_sink(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_softmin = _Handle("softmin")
+_attach(softmax_with_sink, _op_softmax_with_sink)
+
+
+_op_softmin = _Handle("softmin")
 
 
 def softmin(
@@ -5817,11 +6566,14 @@ def softmin(
     Follows torch.nn.functional.softmin (adapted: the axis is called axis, and is the last one by default).
     """
     if out is None and backend is None and _state() is None:
-        return _softmin.fast(axis)(x)  # type: ignore[no-any-return]
-    return _softmin.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_softmin.fast(axis)(x)
+    return _op_softmin.call((x,), {"axis": axis}, out, backend)
 
 
-_softplus = _Handle("softplus")
+_attach(softmin, _op_softmin)
+
+
+_op_softplus = _Handle("softplus")
 
 
 def softplus(
@@ -5838,13 +6590,16 @@ def softplus(
     Follows torch.nn.functional.softplus (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _softplus.fast(beta, threshold)(input)  # type: ignore[no-any-return]
-    return _softplus.call(
+        return _op_softplus.fast(beta, threshold)(input)
+    return _op_softplus.call(
         (input,), {"beta": beta, "threshold": threshold}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_softshrink = _Handle("softshrink")
+_attach(softplus, _op_softplus)
+
+
+_op_softshrink = _Handle("softshrink")
 
 
 def softshrink(
@@ -5860,11 +6615,14 @@ def softshrink(
     Follows torch.nn.functional.softshrink (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _softshrink.fast(lambd)(input)  # type: ignore[no-any-return]
-    return _softshrink.call((input,), {"lambd": lambd}, out, backend)  # type: ignore[no-any-return]
+        return _op_softshrink.fast(lambd)(input)
+    return _op_softshrink.call((input,), {"lambd": lambd}, out, backend)
 
 
-_softsign = _Handle("softsign")
+_attach(softshrink, _op_softshrink)
+
+
+_op_softsign = _Handle("softsign")
 
 
 def softsign(
@@ -5875,11 +6633,14 @@ def softsign(
     Follows torch.nn.functional.softsign (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _softsign.plain(input)  # type: ignore[no-any-return]
-    return _softsign.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_softsign.plain(input)
+    return _op_softsign.call((input,), {}, out, backend)
 
 
-_sort = _Handle("sort")
+_attach(softsign, _op_softsign)
+
+
+_op_sort = _Handle("sort")
 
 
 def sort(
@@ -5896,11 +6657,14 @@ def sort(
     Follows numpy.sort (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _sort.fast(descending, axis)(x)  # type: ignore[no-any-return]
-    return _sort.call((x,), {"descending": descending, "axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_sort.fast(descending, axis)(x)
+    return _op_sort.call((x,), {"descending": descending, "axis": axis}, out, backend)
 
 
-_sqrt = _Handle("sqrt")
+_attach(sort, _op_sort)
+
+
+_op_sqrt = _Handle("sqrt")
 
 
 def sqrt(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -5909,11 +6673,14 @@ def sqrt(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.sqrt (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _sqrt.plain(x)  # type: ignore[no-any-return]
-    return _sqrt.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_sqrt.plain(x)
+    return _op_sqrt.call((x,), {}, out, backend)
 
 
-_square = _Handle("square")
+_attach(sqrt, _op_sqrt)
+
+
+_op_square = _Handle("square")
 
 
 def square(
@@ -5924,11 +6691,14 @@ def square(
     Follows numpy.square (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _square.plain(x)  # type: ignore[no-any-return]
-    return _square.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_square.plain(x)
+    return _op_square.call((x,), {}, out, backend)
 
 
-_squeeze = _Handle("squeeze")
+_attach(square, _op_square)
+
+
+_op_squeeze = _Handle("squeeze")
 
 
 def squeeze(
@@ -5944,11 +6714,14 @@ def squeeze(
     Follows numpy.squeeze (adapted: the axis is required, as in the array API).
     """
     if out is None and backend is None and _state() is None:
-        return _squeeze.fast(axis)(x)  # type: ignore[no-any-return]
-    return _squeeze.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_squeeze.fast(axis)(x)
+    return _op_squeeze.call((x,), {"axis": axis}, out, backend)
 
 
-_stack = _Handle("stack")
+_attach(squeeze, _op_squeeze)
+
+
+_op_stack = _Handle("stack")
 
 
 def stack(
@@ -5959,11 +6732,14 @@ def stack(
     Follows numpy.stack (adapted: the arrays are arguments of their own).
     """
     if out is None and backend is None and _state() is None:
-        return _stack.fast(axis)(*xs)  # type: ignore[no-any-return]
-    return _stack.call((xs,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+        return _op_stack.fast(axis)(*xs)
+    return _op_stack.call((xs,), {"axis": axis}, out, backend)
 
 
-_std = _Handle("std")
+_attach(stack, _op_stack)
+
+
+_op_std = _Handle("std")
 
 
 def std(
@@ -5981,16 +6757,19 @@ def std(
     Follows numpy.std (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _std.fast(axis, correction, keepdims)(x)  # type: ignore[no-any-return]
-    return _std.call(
+        return _op_std.fast(axis, correction, keepdims)(x)
+    return _op_std.call(
         (x,),
         {"axis": axis, "correction": correction, "keepdims": keepdims},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_subtract = _Handle("subtract")
+_attach(std, _op_std)
+
+
+_op_subtract = _Handle("subtract")
 
 
 def subtract(
@@ -6001,8 +6780,8 @@ def subtract(
     Follows numpy.subtract (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _subtract.plain(x1, x2)  # type: ignore[no-any-return]
-    return _subtract.call(
+        return _op_subtract.plain(x1, x2)
+    return _op_subtract.call(
         (
             x1,
             x2,
@@ -6010,10 +6789,13 @@ def subtract(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_sum = _Handle("sum")
+_attach(subtract, _op_subtract)
+
+
+_op_sum = _Handle("sum")
 
 
 def sum(
@@ -6030,11 +6812,14 @@ def sum(
     Follows numpy.sum (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _sum.fast(axis, keepdims)(x)  # type: ignore[no-any-return]
-    return _sum.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)  # type: ignore[no-any-return]
+        return _op_sum.fast(axis, keepdims)(x)
+    return _op_sum.call((x,), {"axis": axis, "keepdims": keepdims}, out, backend)
 
 
-_swigluoai_and_mul = _Handle("swigluoai_and_mul")
+_attach(sum, _op_sum)
+
+
+_op_swigluoai_and_mul = _Handle("swigluoai_and_mul")
 
 
 def swigluoai_and_mul(
@@ -6051,11 +6836,16 @@ def swigluoai_and_mul(
     Custom: no upstream.
     """
     if out is None and backend is None and _state() is None:
-        return _swigluoai_and_mul.fast(alpha, limit)(x)  # type: ignore[no-any-return]
-    return _swigluoai_and_mul.call((x,), {"alpha": alpha, "limit": limit}, out, backend)  # type: ignore[no-any-return]
+        return _op_swigluoai_and_mul.fast(alpha, limit)(x)
+    return _op_swigluoai_and_mul.call(
+        (x,), {"alpha": alpha, "limit": limit}, out, backend
+    )
 
 
-_take = _Handle("take")
+_attach(swigluoai_and_mul, _op_swigluoai_and_mul)
+
+
+_op_take = _Handle("take")
 
 
 def take(
@@ -6072,8 +6862,8 @@ def take(
     Follows numpy.take (adapted: the axis is required: an array is not flattened).
     """
     if out is None and backend is None and _state() is None:
-        return _take.fast(axis)(x, indices)  # type: ignore[no-any-return]
-    return _take.call(
+        return _op_take.fast(axis)(x, indices)
+    return _op_take.call(
         (
             x,
             indices,
@@ -6081,10 +6871,13 @@ def take(
         {"axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_take_along_axis = _Handle("take_along_axis")
+_attach(take, _op_take)
+
+
+_op_take_along_axis = _Handle("take_along_axis")
 
 
 def take_along_axis(
@@ -6102,8 +6895,8 @@ def take_along_axis(
     Follows numpy.take_along_axis (adapted: the other axes are not broadcast).
     """
     if out is None and backend is None and _state() is None:
-        return _take_along_axis.fast(axis)(x, indices)  # type: ignore[no-any-return]
-    return _take_along_axis.call(
+        return _op_take_along_axis.fast(axis)(x, indices)
+    return _op_take_along_axis.call(
         (
             x,
             indices,
@@ -6111,10 +6904,13 @@ def take_along_axis(
         {"axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_tan = _Handle("tan")
+_attach(take_along_axis, _op_take_along_axis)
+
+
+_op_tan = _Handle("tan")
 
 
 def tan(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -6123,11 +6919,14 @@ def tan(x: Array, /, *, out: Array | None = None, backend: str | None = None) ->
     Follows numpy.tan (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _tan.plain(x)  # type: ignore[no-any-return]
-    return _tan.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_tan.plain(x)
+    return _op_tan.call((x,), {}, out, backend)
 
 
-_tanh = _Handle("tanh")
+_attach(tan, _op_tan)
+
+
+_op_tanh = _Handle("tanh")
 
 
 def tanh(x: Array, /, *, out: Array | None = None, backend: str | None = None) -> Array:
@@ -6136,11 +6935,14 @@ def tanh(x: Array, /, *, out: Array | None = None, backend: str | None = None) -
     Follows numpy.tanh (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _tanh.plain(x)  # type: ignore[no-any-return]
-    return _tanh.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_tanh.plain(x)
+    return _op_tanh.call((x,), {}, out, backend)
 
 
-_tanhshrink = _Handle("tanhshrink")
+_attach(tanh, _op_tanh)
+
+
+_op_tanhshrink = _Handle("tanhshrink")
 
 
 def tanhshrink(
@@ -6151,11 +6953,14 @@ def tanhshrink(
     Follows torch.nn.functional.tanhshrink (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _tanhshrink.plain(input)  # type: ignore[no-any-return]
-    return _tanhshrink.call((input,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_tanhshrink.plain(input)
+    return _op_tanhshrink.call((input,), {}, out, backend)
 
 
-_threshold = _Handle("threshold")
+_attach(tanhshrink, _op_tanhshrink)
+
+
+_op_threshold = _Handle("threshold")
 
 
 def threshold(
@@ -6171,13 +6976,16 @@ def threshold(
     Follows torch.nn.functional.threshold (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _threshold.fast(threshold, value)(input)  # type: ignore[no-any-return]
-    return _threshold.call(
+        return _op_threshold.fast(threshold, value)(input)
+    return _op_threshold.call(
         (input,), {"threshold": threshold, "value": value}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_tile = _Handle("tile")
+_attach(threshold, _op_threshold)
+
+
+_op_tile = _Handle("tile")
 
 
 def tile(
@@ -6193,8 +7001,11 @@ def tile(
     Follows numpy.tile (adapted: one number for each axis of x).
     """
     if out is None and backend is None and _state() is None:
-        return _tile.fast(repetitions)(x)  # type: ignore[no-any-return]
-    return _tile.call((x,), {"repetitions": repetitions}, out, backend)  # type: ignore[no-any-return]
+        return _op_tile.fast(repetitions)(x)
+    return _op_tile.call((x,), {"repetitions": repetitions}, out, backend)
+
+
+_attach(tile, _op_tile)
 
 
 class TopkResult(NamedTuple):
@@ -6204,7 +7015,7 @@ class TopkResult(NamedTuple):
     indices: Array
 
 
-_topk = _Handle("topk", TopkResult)
+_op_topk = _Handle("topk", TopkResult)
 
 
 def topk(
@@ -6224,11 +7035,14 @@ def topk(
     Follows torch.topk (adapted: axis instead of dim; ties and nan are settled; always sorted).
     """
     if out is None and backend is None and _state() is None:
-        return _topk.fast(k, axis, largest)(x)  # type: ignore[no-any-return]
-    return _topk.call((x,), {"k": k, "axis": axis, "largest": largest}, out, backend)  # type: ignore[no-any-return]
+        return _op_topk.fast(k, axis, largest)(x)  # type: ignore[no-any-return]
+    return _op_topk.call((x,), {"k": k, "axis": axis, "largest": largest}, out, backend)  # type: ignore[no-any-return]
 
 
-_trace = _Handle("trace")
+_attach(topk, _op_topk)
+
+
+_op_trace = _Handle("trace")
 
 
 def trace(
@@ -6244,11 +7058,14 @@ def trace(
     Follows numpy.linalg.trace (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _trace.fast(offset)(x)  # type: ignore[no-any-return]
-    return _trace.call((x,), {"offset": offset}, out, backend)  # type: ignore[no-any-return]
+        return _op_trace.fast(offset)(x)
+    return _op_trace.call((x,), {"offset": offset}, out, backend)
 
 
-_transpose = _Handle("transpose")
+_attach(trace, _op_trace)
+
+
+_op_transpose = _Handle("transpose")
 
 
 def transpose(
@@ -6263,11 +7080,14 @@ def transpose(
     Follows numpy.transpose (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _transpose.fast(axes)(a)  # type: ignore[no-any-return]
-    return _transpose.call((a,), {"axes": axes}, out, backend)  # type: ignore[no-any-return]
+        return _op_transpose.fast(axes)(a)
+    return _op_transpose.call((a,), {"axes": axes}, out, backend)
 
 
-_tril = _Handle("tril")
+_attach(transpose, _op_transpose)
+
+
+_op_tril = _Handle("tril")
 
 
 def tril(
@@ -6278,11 +7098,14 @@ def tril(
     Follows numpy.tril (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _tril.fast(k)(x)  # type: ignore[no-any-return]
-    return _tril.call((x,), {"k": k}, out, backend)  # type: ignore[no-any-return]
+        return _op_tril.fast(k)(x)
+    return _op_tril.call((x,), {"k": k}, out, backend)
 
 
-_triu = _Handle("triu")
+_attach(tril, _op_tril)
+
+
+_op_triu = _Handle("triu")
 
 
 def triu(
@@ -6293,11 +7116,14 @@ def triu(
     Follows numpy.triu (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _triu.fast(k)(x)  # type: ignore[no-any-return]
-    return _triu.call((x,), {"k": k}, out, backend)  # type: ignore[no-any-return]
+        return _op_triu.fast(k)(x)
+    return _op_triu.call((x,), {"k": k}, out, backend)
 
 
-_trunc = _Handle("trunc")
+_attach(triu, _op_triu)
+
+
+_op_trunc = _Handle("trunc")
 
 
 def trunc(
@@ -6308,11 +7134,14 @@ def trunc(
     Follows numpy.trunc (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _trunc.plain(x)  # type: ignore[no-any-return]
-    return _trunc.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_trunc.plain(x)
+    return _op_trunc.call((x,), {}, out, backend)
 
 
-_unfold = _Handle("unfold")
+_attach(trunc, _op_trunc)
+
+
+_op_unfold = _Handle("unfold")
 
 
 def unfold(
@@ -6331,8 +7160,8 @@ def unfold(
     Follows torch.nn.functional.unfold (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _unfold.fast(kernel_size, dilation, padding, stride)(input)  # type: ignore[no-any-return]
-    return _unfold.call(
+        return _op_unfold.fast(kernel_size, dilation, padding, stride)(input)
+    return _op_unfold.call(
         (input,),
         {
             "kernel_size": kernel_size,
@@ -6342,10 +7171,13 @@ def unfold(
         },
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_vander = _Handle("vander")
+_attach(unfold, _op_unfold)
+
+
+_op_vander = _Handle("vander")
 
 
 def vander(
@@ -6361,11 +7193,14 @@ def vander(
     Follows numpy.vander (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _vander.fast(N, increasing)(x)  # type: ignore[no-any-return]
-    return _vander.call((x,), {"N": N, "increasing": increasing}, out, backend)  # type: ignore[no-any-return]
+        return _op_vander.fast(N, increasing)(x)
+    return _op_vander.call((x,), {"N": N, "increasing": increasing}, out, backend)
 
 
-_var = _Handle("var")
+_attach(vander, _op_vander)
+
+
+_op_var = _Handle("var")
 
 
 def var(
@@ -6385,16 +7220,19 @@ def var(
     Follows numpy.var (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _var.fast(axis, correction, keepdims)(x)  # type: ignore[no-any-return]
-    return _var.call(
+        return _op_var.fast(axis, correction, keepdims)(x)
+    return _op_var.call(
         (x,),
         {"axis": axis, "correction": correction, "keepdims": keepdims},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_varlen_attention = _Handle("varlen_attention")
+_attach(var, _op_var)
+
+
+_op_varlen_attention = _Handle("varlen_attention")
 
 
 def varlen_attention(
@@ -6419,10 +7257,10 @@ def varlen_attention(
     Follows flash_attn.flash_attn_varlen_func (adapted: no maximum lengths; causal and scale are keywords).
     """
     if out is None and backend is None and _state() is None:
-        return _varlen_attention.fast(scale, causal)(
+        return _op_varlen_attention.fast(scale, causal)(
             q, k, v, cu_seqlens_q, cu_seqlens_k
-        )  # type: ignore[no-any-return]
-    return _varlen_attention.call(
+        )
+    return _op_varlen_attention.call(
         (
             q,
             k,
@@ -6433,10 +7271,13 @@ def varlen_attention(
         {"scale": scale, "causal": causal},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_vecdot = _Handle("vecdot")
+_attach(varlen_attention, _op_varlen_attention)
+
+
+_op_vecdot = _Handle("vecdot")
 
 
 def vecdot(
@@ -6453,8 +7294,8 @@ def vecdot(
     Follows numpy.linalg.vecdot (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _vecdot.fast(axis)(x1, x2)  # type: ignore[no-any-return]
-    return _vecdot.call(
+        return _op_vecdot.fast(axis)(x1, x2)
+    return _op_vecdot.call(
         (
             x1,
             x2,
@@ -6462,10 +7303,13 @@ def vecdot(
         {"axis": axis},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_vecmat = _Handle("vecmat")
+_attach(vecdot, _op_vecdot)
+
+
+_op_vecmat = _Handle("vecmat")
 
 
 def vecmat(
@@ -6476,8 +7320,8 @@ def vecmat(
     Follows numpy.vecmat (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _vecmat.plain(x1, x2)  # type: ignore[no-any-return]
-    return _vecmat.call(
+        return _op_vecmat.plain(x1, x2)
+    return _op_vecmat.call(
         (
             x1,
             x2,
@@ -6485,10 +7329,13 @@ def vecmat(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_vector_norm = _Handle("vector_norm")
+_attach(vecmat, _op_vecmat)
+
+
+_op_vector_norm = _Handle("vector_norm")
 
 
 def vector_norm(
@@ -6507,13 +7354,16 @@ def vector_norm(
     Follows numpy.linalg.vector_norm (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _vector_norm.fast(axis, keepdims, ord)(x)  # type: ignore[no-any-return]
-    return _vector_norm.call(
+        return _op_vector_norm.fast(axis, keepdims, ord)(x)
+    return _op_vector_norm.call(
         (x,), {"axis": axis, "keepdims": keepdims, "ord": ord}, out, backend
-    )  # type: ignore[no-any-return]
+    )
 
 
-_where = _Handle("where")
+_attach(vector_norm, _op_vector_norm)
+
+
+_op_where = _Handle("where")
 
 
 def where(
@@ -6530,8 +7380,8 @@ def where(
     Follows numpy.where (adapted: condition, x1 and x2 are all given).
     """
     if out is None and backend is None and _state() is None:
-        return _where.plain(condition, x1, x2)  # type: ignore[no-any-return]
-    return _where.call(
+        return _op_where.plain(condition, x1, x2)
+    return _op_where.call(
         (
             condition,
             x1,
@@ -6540,10 +7390,13 @@ def where(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_xlogy = _Handle("xlogy")
+_attach(where, _op_where)
+
+
+_op_xlogy = _Handle("xlogy")
 
 
 def xlogy(
@@ -6554,8 +7407,8 @@ def xlogy(
     Follows torch.xlogy (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _xlogy.plain(input, other)  # type: ignore[no-any-return]
-    return _xlogy.call(
+        return _op_xlogy.plain(input, other)
+    return _op_xlogy.call(
         (
             input,
             other,
@@ -6563,10 +7416,13 @@ def xlogy(
         {},
         out,
         backend,
-    )  # type: ignore[no-any-return]
+    )
 
 
-_zeros = _Handle("zeros")
+_attach(xlogy, _op_xlogy)
+
+
+_op_zeros = _Handle("zeros")
 
 
 def zeros(
@@ -6581,11 +7437,14 @@ def zeros(
     Follows numpy.zeros (adapted: the default dtype is float32).
     """
     if out is None and backend is None and _state() is None:
-        return _zeros.fast(shape, dtype)()  # type: ignore[no-any-return]
-    return _zeros.call((), {"shape": shape, "dtype": dtype}, out, backend)  # type: ignore[no-any-return]
+        return _op_zeros.fast(shape, dtype)()
+    return _op_zeros.call((), {"shape": shape, "dtype": dtype}, out, backend)
 
 
-_zeros_like = _Handle("zeros_like")
+_attach(zeros, _op_zeros)
+
+
+_op_zeros_like = _Handle("zeros_like")
 
 
 def zeros_like(
@@ -6596,575 +7455,11 @@ def zeros_like(
     Follows numpy.zeros_like (aligned).
     """
     if out is None and backend is None and _state() is None:
-        return _zeros_like.plain(x)  # type: ignore[no-any-return]
-    return _zeros_like.call((x,), {}, out, backend)  # type: ignore[no-any-return]
+        return _op_zeros_like.plain(x)
+    return _op_zeros_like.call((x,), {}, out, backend)
 
 
-# Each function carries its spec, plans, source, bound and cost.
-
-_attach(abs, _abs)
-
-_attach(acos, _acos)
-
-_attach(acosh, _acosh)
-
-_attach(adaptive_avg_pool1d, _adaptive_avg_pool1d)
-
-_attach(adaptive_avg_pool2d, _adaptive_avg_pool2d)
-
-_attach(adaptive_max_pool2d, _adaptive_max_pool2d)
-
-_attach(add, _add)
-
-_attach(addcdiv, _addcdiv)
-
-_attach(addcmul, _addcmul)
-
-_attach(addmm, _addmm)
-
-_attach(alibi_bias, _alibi_bias)
-
-_attach(all, _all)
-
-_attach(any, _any)
-
-_attach(apply_rotary, _apply_rotary)
-
-_attach(arange, _arange)
-
-_attach(argmax, _argmax)
-
-_attach(argmin, _argmin)
-
-_attach(argsort, _argsort)
-
-_attach(asin, _asin)
-
-_attach(asinh, _asinh)
-
-_attach(astype, _astype)
-
-_attach(atan, _atan)
-
-_attach(atan2, _atan2)
-
-_attach(atanh, _atanh)
-
-_attach(attention, _attention)
-
-_attach(avg_pool1d, _avg_pool1d)
-
-_attach(avg_pool2d, _avg_pool2d)
-
-_attach(baddbmm, _baddbmm)
-
-_attach(batch_norm, _batch_norm)
-
-_attach(bilinear, _bilinear)
-
-_attach(binary_cross_entropy, _binary_cross_entropy)
-
-_attach(binary_cross_entropy_with_logits, _binary_cross_entropy_with_logits)
-
-_attach(bincount, _bincount)
-
-_attach(bitwise_and, _bitwise_and)
-
-_attach(bitwise_invert, _bitwise_invert)
-
-_attach(bitwise_left_shift, _bitwise_left_shift)
-
-_attach(bitwise_or, _bitwise_or)
-
-_attach(bitwise_right_shift, _bitwise_right_shift)
-
-_attach(bitwise_xor, _bitwise_xor)
-
-_attach(bmm, _bmm)
-
-_attach(broadcast_to, _broadcast_to)
-
-_attach(bucketize, _bucketize)
-
-_attach(cann_rms_norm, _cann_rms_norm)
-
-_attach(causal_conv1d, _causal_conv1d)
-
-_attach(causal_softmax, _causal_softmax)
-
-_attach(cdist, _cdist)
-
-_attach(ceil, _ceil)
-
-_attach(celu, _celu)
-
-_attach(clip, _clip)
-
-_attach(concat, _concat)
-
-_attach(conj, _conj)
-
-_attach(conv1d, _conv1d)
-
-_attach(conv2d, _conv2d)
-
-_attach(conv3d, _conv3d)
-
-_attach(conv_transpose1d, _conv_transpose1d)
-
-_attach(conv_transpose2d, _conv_transpose2d)
-
-_attach(copysign, _copysign)
-
-_attach(cos, _cos)
-
-_attach(cosh, _cosh)
-
-_attach(cosine_similarity, _cosine_similarity)
-
-_attach(count_nonzero, _count_nonzero)
-
-_attach(cross, _cross)
-
-_attach(cross_entropy, _cross_entropy)
-
-_attach(cummax, _cummax)
-
-_attach(cummin, _cummin)
-
-_attach(cumprod, _cumprod)
-
-_attach(cumsum, _cumsum)
-
-_attach(diag_embed, _diag_embed)
-
-_attach(diagonal, _diagonal)
-
-_attach(diff, _diff)
-
-_attach(discounted_return, _discounted_return)
-
-_attach(divide, _divide)
-
-_attach(elu, _elu)
-
-_attach(embedding, _embedding)
-
-_attach(embedding_bag, _embedding_bag)
-
-_attach(entropy_from_logits, _entropy_from_logits)
-
-_attach(equal, _equal)
-
-_attach(erf, _erf)
-
-_attach(erfc, _erfc)
-
-_attach(exp, _exp)
-
-_attach(exp2, _exp2)
-
-_attach(expand_dims, _expand_dims)
-
-_attach(expm1, _expm1)
-
-_attach(eye, _eye)
-
-_attach(fatrelu_and_mul, _fatrelu_and_mul)
-
-_attach(flip, _flip)
-
-_attach(floor, _floor)
-
-_attach(floor_divide, _floor_divide)
-
-_attach(fmax, _fmax)
-
-_attach(fmin, _fmin)
-
-_attach(fmod, _fmod)
-
-_attach(frac, _frac)
-
-_attach(full, _full)
-
-_attach(full_like, _full_like)
-
-_attach(fused_add_rms_norm, _fused_add_rms_norm)
-
-_attach(fused_linear_cross_entropy, _fused_linear_cross_entropy)
-
-_attach(gae, _gae)
-
-_attach(gate_up, _gate_up)
-
-_attach(gather, _gather)
-
-_attach(geglu, _geglu)
-
-_attach(gelu, _gelu)
-
-_attach(gelu_and_mul, _gelu_and_mul)
-
-_attach(gelu_tanh_and_mul, _gelu_tanh_and_mul)
-
-_attach(gemma_rms_norm, _gemma_rms_norm)
-
-_attach(glu, _glu)
-
-_attach(greater, _greater)
-
-_attach(greater_equal, _greater_equal)
-
-_attach(group_norm, _group_norm)
-
-_attach(grouped_mm, _grouped_mm)
-
-_attach(hardshrink, _hardshrink)
-
-_attach(hardsigmoid, _hardsigmoid)
-
-_attach(hardswish, _hardswish)
-
-_attach(hardtanh, _hardtanh)
-
-_attach(heaviside, _heaviside)
-
-_attach(huber_loss, _huber_loss)
-
-_attach(hypot, _hypot)
-
-_attach(index_add, _index_add)
-
-_attach(index_select, _index_select)
-
-_attach(instance_norm, _instance_norm)
-
-_attach(interpolate_bilinear, _interpolate_bilinear)
-
-_attach(interpolate_linear, _interpolate_linear)
-
-_attach(interpolate_nearest, _interpolate_nearest)
-
-_attach(isfinite, _isfinite)
-
-_attach(isin, _isin)
-
-_attach(isinf, _isinf)
-
-_attach(isnan, _isnan)
-
-_attach(jsd, _jsd)
-
-_attach(kl_div, _kl_div)
-
-_attach(kron, _kron)
-
-_attach(kthvalue, _kthvalue)
-
-_attach(l1_loss, _l1_loss)
-
-_attach(l2_normalize, _l2_normalize)
-
-_attach(layer_norm, _layer_norm)
-
-_attach(leaky_relu, _leaky_relu)
-
-_attach(lerp, _lerp)
-
-_attach(less, _less)
-
-_attach(less_equal, _less_equal)
-
-_attach(linear, _linear)
-
-_attach(linear_activation, _linear_activation)
-
-_attach(linear_recurrence, _linear_recurrence)
-
-_attach(linspace, _linspace)
-
-_attach(llama_rms_norm, _llama_rms_norm)
-
-_attach(local_response_norm, _local_response_norm)
-
-_attach(log, _log)
-
-_attach(log10, _log10)
-
-_attach(log1p, _log1p)
-
-_attach(log2, _log2)
-
-_attach(log_sigmoid, _log_sigmoid)
-
-_attach(log_softmax, _log_softmax)
-
-_attach(logaddexp, _logaddexp)
-
-_attach(logcumsumexp, _logcumsumexp)
-
-_attach(logical_and, _logical_and)
-
-_attach(logical_not, _logical_not)
-
-_attach(logical_or, _logical_or)
-
-_attach(logical_xor, _logical_xor)
-
-_attach(logit, _logit)
-
-_attach(logprobs_from_logits, _logprobs_from_logits)
-
-_attach(logsumexp, _logsumexp)
-
-_attach(lora_expand, _lora_expand)
-
-_attach(lora_shrink, _lora_shrink)
-
-_attach(margin_ranking_loss, _margin_ranking_loss)
-
-_attach(masked_fill, _masked_fill)
-
-_attach(masked_mean, _masked_mean)
-
-_attach(masked_softmax, _masked_softmax)
-
-_attach(masked_sum, _masked_sum)
-
-_attach(masked_var, _masked_var)
-
-_attach(matmul, _matmul)
-
-_attach(matrix_transpose, _matrix_transpose)
-
-_attach(matvec, _matvec)
-
-_attach(max, _max)
-
-_attach(max_pool1d, _max_pool1d)
-
-_attach(max_pool2d, _max_pool2d)
-
-_attach(maximum, _maximum)
-
-_attach(mean, _mean)
-
-_attach(median, _median)
-
-_attach(merge_attn_states, _merge_attn_states)
-
-_attach(min, _min)
-
-_attach(minimum, _minimum)
-
-_attach(mish, _mish)
-
-_attach(mla_decode, _mla_decode)
-
-_attach(mm, _mm)
-
-_attach(mse_loss, _mse_loss)
-
-_attach(mul_and_silu, _mul_and_silu)
-
-_attach(multiply, _multiply)
-
-_attach(nan_to_num, _nan_to_num)
-
-_attach(narrow, _narrow)
-
-_attach(negative, _negative)
-
-_attach(nextafter, _nextafter)
-
-_attach(nll_loss, _nll_loss)
-
-_attach(not_equal, _not_equal)
-
-_attach(one_hot, _one_hot)
-
-_attach(ones, _ones)
-
-_attach(ones_like, _ones_like)
-
-_attach(outer, _outer)
-
-_attach(pack_padded, _pack_padded)
-
-_attach(pad, _pad)
-
-_attach(pad_packed, _pad_packed)
-
-_attach(paged_attention, _paged_attention)
-
-_attach(paged_prefill_attention, _paged_prefill_attention)
-
-_attach(permute_dims, _permute_dims)
-
-_attach(pixel_shuffle, _pixel_shuffle)
-
-_attach(pixel_unshuffle, _pixel_unshuffle)
-
-_attach(positive, _positive)
-
-_attach(pow, _pow)
-
-_attach(prelu, _prelu)
-
-_attach(prod, _prod)
-
-_attach(qk_norm, _qk_norm)
-
-_attach(quick_gelu, _quick_gelu)
-
-_attach(ragged_max, _ragged_max)
-
-_attach(ragged_mean, _ragged_mean)
-
-_attach(ragged_sum, _ragged_sum)
-
-_attach(reciprocal, _reciprocal)
-
-_attach(reglu, _reglu)
-
-_attach(relu, _relu)
-
-_attach(relu6, _relu6)
-
-_attach(relu_and_mul, _relu_and_mul)
-
-_attach(remainder, _remainder)
-
-_attach(repeat, _repeat)
-
-_attach(reshape, _reshape)
-
-_attach(reshape_and_cache, _reshape_and_cache)
-
-_attach(rms_norm, _rms_norm)
-
-_attach(roll, _roll)
-
-_attach(rotary_cos_sin, _rotary_cos_sin)
-
-_attach(rotary_embedding, _rotary_embedding)
-
-_attach(round, _round)
-
-_attach(rsqrt, _rsqrt)
-
-_attach(scaled_dot_product_attention, _scaled_dot_product_attention)
-
-_attach(scatter, _scatter)
-
-_attach(scatter_add, _scatter_add)
-
-_attach(searchsorted, _searchsorted)
-
-_attach(segment_sum, _segment_sum)
-
-_attach(selective_scan, _selective_scan)
-
-_attach(selu, _selu)
-
-_attach(sigmoid, _sigmoid)
-
-_attach(sign, _sign)
-
-_attach(signbit, _signbit)
-
-_attach(silu, _silu)
-
-_attach(silu_and_mul, _silu_and_mul)
-
-_attach(sin, _sin)
-
-_attach(sinh, _sinh)
-
-_attach(slice, _slice)
-
-_attach(sliding_window, _sliding_window)
-
-_attach(smooth_l1_loss, _smooth_l1_loss)
-
-_attach(softmax, _softmax)
-
-_attach(softmax_with_sink, _softmax_with_sink)
-
-_attach(softmin, _softmin)
-
-_attach(softplus, _softplus)
-
-_attach(softshrink, _softshrink)
-
-_attach(softsign, _softsign)
-
-_attach(sort, _sort)
-
-_attach(sqrt, _sqrt)
-
-_attach(square, _square)
-
-_attach(squeeze, _squeeze)
-
-_attach(stack, _stack)
-
-_attach(std, _std)
-
-_attach(subtract, _subtract)
-
-_attach(sum, _sum)
-
-_attach(swigluoai_and_mul, _swigluoai_and_mul)
-
-_attach(take, _take)
-
-_attach(take_along_axis, _take_along_axis)
-
-_attach(tan, _tan)
-
-_attach(tanh, _tanh)
-
-_attach(tanhshrink, _tanhshrink)
-
-_attach(threshold, _threshold)
-
-_attach(tile, _tile)
-
-_attach(topk, _topk)
-
-_attach(trace, _trace)
-
-_attach(transpose, _transpose)
-
-_attach(tril, _tril)
-
-_attach(triu, _triu)
-
-_attach(trunc, _trunc)
-
-_attach(unfold, _unfold)
-
-_attach(vander, _vander)
-
-_attach(var, _var)
-
-_attach(varlen_attention, _varlen_attention)
-
-_attach(vecdot, _vecdot)
-
-_attach(vecmat, _vecmat)
-
-_attach(vector_norm, _vector_norm)
-
-_attach(where, _where)
-
-_attach(xlogy, _xlogy)
-
-_attach(zeros, _zeros)
-
-_attach(zeros_like, _zeros_like)
+_attach(zeros_like, _op_zeros_like)
 
 
 __all__ = [

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from opslib.dispatch import inspection
+from opslib.dispatch.caches import Cache
 from opslib.dispatch.handle import Handle, attach
+from opslib.dispatch.inspection import OperatorFunction
 from opslib.dispatch.signature import (
     HEADER,
     function_source,
+    handle_name,
+    python_name,
     result_class,
     result_class_source,
 )
+from opslib.dispatch.templates import einsum_spec, tensordot_spec
 from opslib.errors import ArgumentError
+from opslib.language.diagnostics import Diagnostic, raise_spec
+from opslib.language.library import load_library, parse_operator_text
 from opslib.language.syntax import Operator
 from opslib.runtime import pool, registry
 from opslib.runtime.protocol import Device
@@ -22,8 +31,6 @@ from opslib.runtime.protocol import Device
 
 def spec_library() -> Mapping[str, Operator]:
     """The checked specs of all shipped operators, by name."""
-    from opslib.language.library import load_library
-
     return load_library()
 
 
@@ -34,7 +41,7 @@ def operators() -> tuple[str, ...]:
     return tuple(_api.__all__)
 
 
-def op(text: str) -> Callable[..., Any]:
+def op(text: str) -> OperatorFunction:
     """Makes an operator from its spec.
 
     Args:
@@ -48,24 +55,56 @@ def op(text: str) -> Callable[..., Any]:
     Raises:
         SpecError: with carets under what is wrong.
     """
-    from opslib.language.library import parse_operator_text
-
+    if not isinstance(text, str):
+        raise ArgumentError(
+            f"a spec is a text, not a {type(text).__name__}", code="E0704"
+        )
     library = dict(spec_library())
     operator = parse_operator_text(text, library)
+    _check_names(operator)
     library[operator.name] = operator
-    names: dict[str, Any] = {}
+    name = python_name(operator.name)
+    names: dict[str, Any] = {"__name__": f"opslib.op.{operator.name}"}
     made = result_class_source(operator)
     source = f"{HEADER}\n\n{made}\n\n\n{function_source(operator)}\n"
-    filename = f"<opslib op {operator.name} {id(operator):x}>"
-    lines = source.splitlines(keepends=True)
-    linecache.cache[filename] = (len(source), None, lines, filename)
+    filename = f"<opslib op {operator.name} {next(_numbers)}>"
     exec(compile(source, filename, "exec"), names)
     result = names[result_class(operator)] if made else None
     handle = Handle(operator.name, result, operator, library)
-    names[f"_{operator.name}"] = handle
-    function: Callable[..., Any] = names[operator.name]
+    names[handle_name(operator)] = handle
+    function: Any = names[name]
+    # A debugger can step into it, for as long as it lives.
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    weakref.finalize(function, linecache.cache.pop, filename, None)
     attach(function, handle)
-    return function
+    made_function: OperatorFunction = function
+    return made_function
+
+
+_numbers = itertools.count(1)
+
+
+def _check_names(operator: Operator) -> None:
+    """Names that a spec may have and a Python signature may not."""
+    taken: dict[str, str] = {"out": "out", "backend": "backend"}
+    taken |= {f"return_{r.name}": "" for r in operator.results if r.optional}
+    if operator.clauses.axis:
+        taken["axis"] = "axis"
+    for p in operator.parameters:
+        name = python_name(p.name)
+        if name.startswith("_") or name in taken:
+            why = "begins with '_'" if name.startswith("_") else "is taken in Python"
+            raise_spec(
+                [Diagnostic("E0204", f"a parameter's name {why}: '{p.name}'", p.span)]
+            )
+        taken[name] = p.name
+    fields: set[str] = set()
+    for r in operator.results:
+        name = python_name(r.name)
+        if len(operator.results) > 1 and (name.startswith("_") or name in fields):
+            message = f"'{r.name}' cannot be a field of the results"
+            raise_spec([Diagnostic("E0204", message, r.span)])
+        fields.add(name)
 
 
 def devices() -> tuple[Device, ...]:
@@ -83,7 +122,8 @@ def explain(
 
     Args:
         operator: its name, or its function.
-        arrays, attributes: of the call.
+        arrays: of the call.
+        attributes: of the call.
         backend: as in the call.
     """
     return inspection.explain(_handle(operator), *arrays, backend=backend, **attributes)
@@ -128,10 +168,9 @@ def einsum(
         subscripts: such as ``"bij,bjk->bik"``; without ``->`` the indices that occur
             once, in alphabetical order. ``...`` broadcasts.
         operands: one array for each term.
-        out, backend: as for every operator.
+        out: as for every operator.
+        backend: as for every operator.
     """
-    from opslib.dispatch.templates import einsum_spec
-
     made = _templated(einsum_spec(subscripts, len(operands)))
     return made(*operands, out=out, backend=backend)
 
@@ -148,23 +187,22 @@ def tensordot(
     """Contraction over several axes, as the array API standard has it.
 
     Args:
-        x1, x2: the arrays.
+        x1: an array.
+        x2: another.
         axes: how many of the last axes of `x1` meet the first of `x2`, or a pair of
             sequences of axes.
-        out, backend: as for every operator.
+        out: as for every operator.
+        backend: as for every operator.
     """
-    from opslib.dispatch.templates import tensordot_spec
-
-    made = _templated(tensordot_spec(x1.ndim, x2.ndim, axes))
+    rank1, rank2 = (len(getattr(a, "shape", ())) for a in (x1, x2))
+    made = _templated(tensordot_spec(rank1, rank2, axes))
     return made(x1, x2, out=out, backend=backend)
 
 
-_TEMPLATED: dict[str, Callable[..., Any]] = {}
+_templates = Cache(256)
 
 
-def _templated(text: str) -> Callable[..., Any]:
+def _templated(text: str) -> OperatorFunction:
     """The operator of an expanded template; each text is made once."""
-    found = _TEMPLATED.get(text)
-    if found is None:
-        found = _TEMPLATED.setdefault(text, op(text))
-    return found
+    made: OperatorFunction = _templates.once(text, lambda: op(text))
+    return made

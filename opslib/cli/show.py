@@ -239,8 +239,24 @@ def _cost(handle: Handle, given: argparse.Namespace) -> str:
     for workload in handle.operator.clauses.workloads:
         arrays, attributes = abstract_call(handle.operator, workload)
         found = function.cost(*arrays, **attributes)
-        lines.append(f"{workload_text(workload)}\n    {found}")
+        functions = f" + {_counted(found.transcendental)} functions"
+        lines.append(
+            f"{workload_text(workload)}\n"
+            f"  {_counted(found.flops)} operations"
+            f"{functions if found.transcendental else ''}, "
+            f"{_counted(found.bytes_read)} B read, "
+            f"{_counted(found.bytes_written)} B written: "
+            f"{found.intensity:.3g} operations for each byte"
+        )
     return "\n".join(lines) or "the spec names no workload"
+
+
+def _counted(value: float) -> str:
+    """Three digits: ``2.15 G``."""
+    for scale, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value:.0f}"
 
 
 def _coverage(handle: Handle, given: argparse.Namespace) -> str:

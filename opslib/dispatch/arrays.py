@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import ml_dtypes
@@ -256,6 +257,12 @@ def torch_on_host(arrays: Sequence[Any]) -> list[Any] | None:
     return hosted
 
 
+def untraced() -> AbstractContextManager[Any]:
+    """Where JAX computes at once, even while it traces a function of the caller's."""
+    jax = sys.modules.get("jax")
+    return nullcontext() if jax is None else jax.ensure_compile_time_eval()
+
+
 # --- and back ----------------------------------------------------------------------
 
 
@@ -263,7 +270,8 @@ def as_torch(result: Any) -> Any:
     """NumPy results as tensors of the same memory; of a named tuple, each."""
     if isinstance(result, tuple):
         made = [None if r is None else from_host(r, "torch") for r in result]
-        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+        plain: Any = type(result)
+        return plain(*made) if hasattr(result, "_fields") else tuple(made)
     return from_host(result, "torch")
 
 

@@ -22,7 +22,7 @@ from opslib.dispatch.state import Receipt, State, state
 from opslib.dispatch.strides import strides_of
 from opslib.errors import BackendUnavailable, CompileError, OpslibWarning
 from opslib.ir.bind import Given, bind
-from opslib.ir.binding import Binding
+from opslib.ir.binding import Binding, BoundInput, BoundOutput
 from opslib.language.syntax import Operator
 
 _plans = Cache()
@@ -106,7 +106,8 @@ def find_plan(
     """A plan for the call on the first device that can run it, and why not others.
 
     Args:
-        request, flat: as `flattened` gives them.
+        request: as `flattened` gives it.
+        flat: its arrays in order.
         library: of the arrays.
         settings: of the context.
         targets: `out` on the host.
@@ -226,9 +227,8 @@ def try_plan(
 ) -> tuple[Plan | None, str]:
     """A plan on one device, or the reason why it cannot be."""
     backend, device = candidate.backend, candidate.device
-    for dtype in sorted(
-        {t.dtype for t in (*binding.inputs, *binding.outputs)}, key=str
-    ):
+    tensors: list[BoundInput | BoundOutput] = [*binding.inputs, *binding.outputs]
+    for dtype in sorted({t.dtype for t in tensors}, key=str):
         if backend.arithmetic(dtype, device) is None:
             return None, f"it has no {dtype}"
     at_home = tuple(
@@ -253,9 +253,11 @@ def try_plan(
         if candidate.wanted:
             raise
         return None, error.message
-    refusal = admission.refusal(
-        request.operator, request.library, backend, device, program, kernel
-    )
+    # A self-check computes, which must not become part of a traced function.
+    with foreign.untraced():
+        refusal = admission.refusal(
+            request.operator, request.library, backend, device, program, kernel
+        )
     if refusal is not None:
         return None, refusal
     key = PlanKey(

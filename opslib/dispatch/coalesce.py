@@ -12,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from opslib.ir.bind import (
+from opslib.ir.binding import (
     Binding,
     BoundInput,
     BoundOutput,
     Statics,
     Tag,
-    nodes,
     pack_name,
 )
 from opslib.ir.view import View
 from opslib.language import syntax
+from opslib.language.tree import walk
 
 # Functions under which merging neighbours changes nothing but the number of axes.
 _NEUTRAL = frozenset({"drop", "head", "tail", "weave", "at", "prod", "ravel"})
@@ -46,7 +46,7 @@ def mergeable_packs(operator: syntax.Operator) -> Mapping[str | None, str | None
             splitting.setdefault(str(kind.pack), []).append(p.name)
         elif isinstance(kind.count, syntax.Pack) or kind.kind == "shape":
             return result
-    for node in nodes((operator.parameters, operator.results, operator.definitions)):
+    for node in walk((operator.parameters, operator.results, operator.definitions)):
         if isinstance(node, syntax.Pack) and not _plain(node.value):
             return result
         if isinstance(node, syntax.Apply) and node.function in ("rank", "unravel"):
@@ -54,7 +54,7 @@ def mergeable_packs(operator: syntax.Operator) -> Mapping[str | None, str | None
     for require in operator.clauses.requires:
         if any(
             isinstance(n, syntax.Apply) and n.function == "rank"
-            for n in nodes(require.condition)
+            for n in walk(require.condition)
         ):
             continue  # Decided before merging.
     for p in operator.tensors:
@@ -143,7 +143,7 @@ def _groups(
     binding: Binding,
     strides: Mapping[str, Sequence[int]],
 ) -> Groups:
-    tensors = (*binding.inputs, *binding.outputs)
+    tensors: list[BoundInput | BoundOutput] = [*binding.inputs, *binding.outputs]
     groups: list[list[int]] = [[0]]
     for k in range(1, rank):
         joined = k not in cuts and all(

@@ -38,6 +38,43 @@ class Spec:
         return self._handle.operator
 
 
+class Described:
+    """What an operator's function tells about itself.
+
+    Only a type: the functions are given these attributes by `attach`.
+    """
+
+    handle: Handle
+    spec: Spec
+    __name__: str
+
+    def plan(self, *arrays: Any, backend: str | None = None, **named: Any) -> Plan:
+        """The plan that a call with these arguments would run."""
+        raise NotImplementedError
+
+    def source(
+        self, backend: str = "numpy", *, dtype: str | None = None, rank: int = 1
+    ) -> str:
+        """The source of the operator's kernel."""
+        raise NotImplementedError
+
+    def cost(self, *arrays: Any, **named: Any) -> Cost:
+        """Operations and bytes of a call."""
+        raise NotImplementedError
+
+    def bound(self, *arrays: Any, backend: str = "cpu", **named: Any) -> list[Any]:
+        """Rigorous error bounds of a call, one array for each result."""
+        raise NotImplementedError
+
+
+class OperatorFunction(Described):
+    """The function of an operator whose signature is not known beforehand."""
+
+    def __call__(self, *arrays: Any, **named: Any) -> Any:
+        """Runs the operator."""
+        raise NotImplementedError
+
+
 def sample_program(
     handle: Handle, dtype: str | None = None, *, rank: int = 1, present: bool = True
 ) -> Program:
@@ -52,6 +89,7 @@ def source(
     """The source of the operator's kernel, as it is compiled.
 
     Args:
+        handle: the operator.
         backend: whose source.
         dtype: of the arrays; None means float32 where the spec allows it.
         rank: of every ``...``.
@@ -106,7 +144,9 @@ def cost(handle: Handle, *arrays: Any, **named: Any) -> Cost:
     return program_cost(program, binding.sizes, binding.scalars)
 
 
-def bound(handle: Handle, *arrays: Any, backend: str = "cpu", **named: Any) -> Any:
+def bound(
+    handle: Handle, *arrays: Any, backend: str = "cpu", **named: Any
+) -> list[Any]:
     """Rigorous error bounds of a call, one array for each result.
 
     The running forward-error bound of docs/numerics.md, for the arithmetic that the

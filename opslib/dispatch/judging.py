@@ -93,9 +93,8 @@ def analysis_arithmetic(
 ) -> analysis.Arithmetic:
     """A backend's promises in the form the analysis takes.
 
-    Args:
-        dtypes: those that a program uses; the worst promise about any of them counts.
-            Empty means all floats that the device has.
+    `dtypes` are those that a program uses: the worst promise about any of them counts.
+    Empty means all floats that the device has.
     """
     wanted = [d for d in dtypes if d.is_float] or [
         d for d in DTYPES.values() if d.is_float

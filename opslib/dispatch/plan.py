@@ -233,7 +233,7 @@ def _flat_arguments(arguments: Sequence[tuple[str, Given]]) -> list[Argument]:
 
 @functools.lru_cache(maxsize=256)
 def _tuple_class(name: str, fields: tuple[str, ...]) -> Any:
-    return namedtuple(name, fields)  # type: ignore[misc] # noqa: PYI024
+    return namedtuple(name, fields)
 
 
 def _result_type(operator: Operator, results: tuple[str, ...] | None) -> Any:

@@ -1,4 +1,4 @@
-"""The routing table: what is known about kernels, from conformance runs and self-checks.
+"""The routing table: what conformance runs and self-checks say about kernels.
 
 A row is keyed by what makes a kernel: the spec, the generator, the dtype, the skeleton
 and the device family. Shipped rows come from CI; local verdicts lie in the cache
@@ -15,7 +15,9 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.resources import files
@@ -25,7 +27,7 @@ from typing import Any, Literal
 
 from opslib.errors import ArgumentError
 from opslib.language import printer, syntax
-from opslib.ir.bind import nodes
+from opslib.language.tree import walk
 from opslib.runtime.cache import default_cache
 
 SCHEMA = 1
@@ -60,16 +62,30 @@ class Key:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+# Set while kernels are being judged: then each may run, whatever is known of it.
+_trusting: ContextVar[bool] = ContextVar("opslib_trusting", default=False)
 _lock = threading.Lock()
 _local: dict[tuple[str, Key], State] = {}
 
 
 def state_of(key: Key) -> State:
     """What is known of a kernel; ``untested`` when nothing is."""
+    if _trusting.get():
+        return "pass"
     known = (_shipped().get(key, "untested"), _stored(key))
     if "fail" in known:
         return "fail"
     return "pass" if "pass" in known else "untested"
+
+
+@contextmanager
+def trust() -> Iterator[None]:
+    """Lets every kernel run in the block: for the suite, which is about to judge it."""
+    token = _trusting.set(True)
+    try:
+        yield
+    finally:
+        _trusting.reset(token)
 
 
 def record_verdict(key: Key, state: State, reason: str = "") -> bool:
@@ -156,14 +172,30 @@ def shipped_text(report: Mapping[str, Any]) -> str:
 # --- Hashes ------------------------------------------------------------------------
 
 
+_hashes: dict[tuple[int, int], tuple[Any, Any, str]] = {}
+
+
 def spec_hash(operator: syntax.Operator, library: Mapping[str, Any]) -> str:
     """Hash of an operator's meaning: its canonical print and those of what it calls."""
+    # By identity, as plans are: printing takes milliseconds. The entry keeps both
+    # alive, so that their ids are not given to others.
+    place = (id(operator), id(library))
+    found = _hashes.get(place)
+    if found is None:
+        found = (operator, library, _spec_hash(operator, library))
+        if len(_hashes) > 4096:
+            _hashes.clear()
+        _hashes[place] = found
+    return found[2]
+
+
+def _spec_hash(operator: syntax.Operator, library: Mapping[str, Any]) -> str:
     seen: dict[str, str] = {}
     waiting = [operator]
     while waiting:
         current = waiting.pop()
         seen[current.name] = printer.print_operator(current, doc=False)
-        for node in nodes(current.definitions):
+        for node in walk(current.definitions):
             if isinstance(node, syntax.Apply | syntax.Along):
                 called = library.get(node.function)
                 if called is not None and called.name not in seen:

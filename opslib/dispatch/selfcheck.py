@@ -89,7 +89,7 @@ def _case(program: Program, choice: int) -> Case | None:
         if shape is None:
             return None
         if t.dtype.kind == "bool":
-            made = rng.random(shape) < 0.5
+            made: Array = np.asarray(rng.random(shape) < 0.5)
         elif t.dtype.is_float:
             made = rng.integers(1, 8, shape)
         else:

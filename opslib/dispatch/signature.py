@@ -10,7 +10,6 @@ import keyword
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from opslib.language import syntax
 
@@ -40,6 +39,11 @@ class Keyword:
 def python_name(name: str) -> str:
     """`name`, or with an underscore where Python reserves it."""
     return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def handle_name(operator: syntax.Operator) -> str:
+    """The variable of an operator's `Handle`; no name of a spec begins like it."""
+    return f"_op_{operator.name}"
 
 
 def keywords(operator: syntax.Operator) -> tuple[Keyword, ...]:
@@ -161,7 +165,7 @@ def docstring(operator: syntax.Operator) -> str:
 
 def function_source(operator: syntax.Operator) -> str:
     """The function's source; its module has the names that `_HEADER` imports."""
-    name = operator.name
+    name, handle = python_name(operator.name), handle_name(operator)
     named = keywords(operator)
     tensors = operator.tensors
     arrays = ", ".join(
@@ -177,15 +181,25 @@ def function_source(operator: syntax.Operator) -> str:
         '    """',
         "    if out is None and backend is None and _state() is None:",
     ]
-    fast = f"_{name}.fast({values})" if values else f"_{name}.plain"
-    lines.append(f"        return {fast}({arrays})  # type: ignore[no-any-return]")
-    call = f"_{name}.call(({packed}), {{{attributes}}}, out, backend)"
-    lines.append(f"    return {call}  # type: ignore[no-any-return]")
+    several = len(operator.results) > 1
+    ignored = "  # type: ignore[no-any-return]" if several else ""
+    fast = f"{handle}.fast({values})" if values else f"{handle}.plain"
+    lines.append(f"        return {fast}({arrays}){ignored}")
+    call = f"{handle}.call(({packed}), {{{attributes}}}, out, backend)"
+    lines.append(f"    return {call}{ignored}")
     return "\n".join(lines)
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    """The text as it stands between triple quotes, whatever is in it."""
+    return "".join(
+        f"\\{c}"
+        if c in '\\"'
+        else c
+        if c == "\n" or c.isprintable()
+        else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def result_class_source(operator: syntax.Operator) -> str:
@@ -222,26 +236,61 @@ DTypeLike = Any
 _state = _context.get
 '''
 
+STUB_HEADER = """\
+# The operators' types: callables that also tell their spec, plan, source and cost.
+# Generated from specs/*.op by ``python -m opslib.dispatch.generate``; do not edit.
 
-def module_source(operators: Iterable[tuple[str, syntax.Operator]]) -> str:
-    """The whole of ``_api.py``, for (spec file, operator) pairs."""
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from opslib.dispatch.inspection import Described as _Operator
+
+Array = Any
+DTypeLike = Any
+"""
+
+
+def module_source(operators: Iterable[syntax.Operator]) -> str:
+    """The whole of ``_api.py``."""
     parts = [HEADER]
     names = []
-    for file, operator in sorted(operators, key=lambda pair: pair[1].name):
-        names.append(operator.name)
+    for operator in sorted(operators, key=lambda o: o.name):
+        names.append(python_name(operator.name))
         result = result_class_source(operator)
         if result:
             parts.append(f"\n{result}\n")
         made = f", {result_class(operator)}" if result else ""
-        parts.append(f'\n_{operator.name} = _Handle("{operator.name}"{made})\n')
+        parts.append(f'\n{handle_name(operator)} = _Handle("{operator.name}"{made})\n')
         parts.append(f"\n{function_source(operator)}\n")
-    parts.append("\n\n# Each function carries its spec, plans, source, bound and cost.")
-    parts += [f"\n_attach({n}, _{n})" for n in names]
-    listed = "".join(f'    "{n}",\n' for n in names)
-    parts.append(f"\n\n__all__ = [\n{listed}]\n")
+        parts.append(f"\n_attach({names[-1]}, {handle_name(operator)})\n")
+    parts.append(_listed(names))
     return "\n".join(parts)
 
 
-def attribute_values(named: tuple[Keyword, ...], values: tuple[Any, ...]) -> Any:
-    """Attribute values by name."""
-    return dict(zip([k.name for k in named], values, strict=True))
+def stub_source(operators: Iterable[syntax.Operator]) -> str:
+    """The whole of ``_api.pyi``: each operator is an object of its own class.
+
+    A function cannot be given attributes in a type, so the stub says what is true of
+    the functions instead: they are called like this, and have those attributes.
+    """
+    parts = [STUB_HEADER]
+    names = []
+    for operator in sorted(operators, key=lambda o: o.name):
+        name = python_name(operator.name)
+        names.append(name)
+        result = result_class_source(operator)
+        if result:
+            parts.append(f"\n{result}\n")
+        call = f"def __call__(self, {signature(operator)})"
+        parts.append(
+            f"\nclass _{name}(_Operator):\n"
+            f"    {call} -> {result_annotation(operator)}: ...\n"
+        )
+        parts.append(f"\n{name}: _{name}\n")
+    parts.append(_listed(names))
+    return "\n".join(parts)
+
+
+def _listed(names: Iterable[str]) -> str:
+    lines = "".join(f'    "{n}",\n' for n in names)
+    return f"\n\n__all__ = [\n{lines}]\n"

@@ -23,6 +23,7 @@ def strides_of(
     """The strides that a call's arrays have, or will have, in the program's axes.
 
     Args:
+        binding: of the call.
         strided: whether the backend reads and writes through strides.
         inputs: NumPy arrays count with their strides.
         outputs: as `inputs`, or None where the results are allocated anew. An array

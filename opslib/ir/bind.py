@@ -276,9 +276,3 @@ def _result(facts: Facts, wanted: Sequence[str] | None) -> Binding:
     # An attribute that is also a size is launched as a size.
     scalars = {k: v for k, v in scalars.items() if k not in sizes}
     return Binding(operator, statics, sizes, scalars, tuple(inputs), tuple(outputs))
-
-
-# Names that other modules still import from here.
-from opslib.language.tree import names as _names, walk as nodes  # noqa: E402,F401
-from opslib.ir.argument_dtypes import dtype_function  # noqa: E402,F401
-from opslib.ir.roles import dimension_names as _dimension_names  # noqa: E402,F401

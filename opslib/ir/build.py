@@ -352,7 +352,10 @@ def multiply_add(x: Expr, n: Expr, i: Expr) -> Expr:
 
 def product(nodes: list[Expr] | tuple[Expr, ...]) -> Expr:
     """Product of extents; 1 of none."""
-    return reduce(lambda x, y: arithmetic("mul", x, y), nodes, ONE)
+    result: Expr = ONE
+    for node in nodes:
+        result = arithmetic("mul", result, node)
+    return result
 
 
 def extent(axis: Axis) -> Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import ml_dtypes
@@ -45,7 +45,7 @@ class DType:
 
     @property
     def unit_roundoff(self) -> float:
-        """u = 2^-p: half the distance from 1 to the next number."""
+        """U = 2^-p: half the distance from 1 to the next number."""
         return 2.0**-self.mantissa
 
     @property
@@ -125,7 +125,7 @@ def compute_type(dtype: DType) -> DType:
     return FLOAT32 if dtype.is_float and dtype.bits < 32 else dtype
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(a: DType, b: DType) -> DType:
     """Type promotion of the array API standard; raises where it leaves it undefined.
 

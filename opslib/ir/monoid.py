@@ -117,7 +117,7 @@ ALL = simple("all", "and", True, BOOL)
 
 
 def arg_of(dtype: DType, largest: bool) -> Monoid:
-    """argmax / argmin over arguments (value, position): the first of equals wins.
+    """Argmax / argmin over arguments (value, position): the first of equals wins.
 
     A nan beats every number, the first nan beats later ones (NumPy, PyTorch). The
     identity's position -1 marks "nothing yet" and loses to anything.

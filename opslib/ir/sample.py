@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from opslib.errors import OpslibError
-from opslib.ir.bind import Argument, Binding, _names, bind
+from opslib.ir.bind import bind
+from opslib.ir.binding import Argument, Binding
 from opslib.ir.dtypes import CLASSES, DTYPES, DType
 from opslib.ir.statics import StaticScope, evaluate, evaluate_pack
 from opslib.language import syntax
+from opslib.language.tree import names
 
 _TRIES = 200
 # Preference of a dtype variable whose class allows several.
@@ -79,12 +81,12 @@ def sample_call(
         assert isinstance(p.type, syntax.TensorType)
         for axis in p.type.axes:
             if isinstance(axis, syntax.Pack):
-                for name in _names(axis.value) if axis.value is not None else []:
+                for name in names(axis.value) if axis.value is not None else []:
                     packs.setdefault(
                         name, [rng.choice((1, 2, 2, 3, 4)) for _ in range(rank)]
                     )
             else:
-                for name in _names(axis):
+                for name in names(axis):
                     values.setdefault(name, rng.randint(1, 8))
     attributes = _attributes(operator, values, packs, rng)
     scope = StaticScope(values, packs, {}, {}, {}, {})
@@ -125,8 +127,8 @@ def allowed_types(
     variable: str, classes: Mapping[str, tuple[str, ...]]
 ) -> frozenset[str]:
     """Names of the dtypes that a dtype variable may take."""
-    names = classes.get(variable, ("number",))
-    return frozenset().union(*(CLASSES.get(c, frozenset({c})) for c in names))
+    allowed = classes.get(variable, ("number",))
+    return frozenset().union(*(CLASSES.get(c, frozenset({c})) for c in allowed))
 
 
 def _attributes(

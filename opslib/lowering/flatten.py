@@ -77,12 +77,6 @@ def depends(root: Expr, index: str) -> bool:
     return any(isinstance(n, Index) and n.name == index for n in walk(root))
 
 
-def coefficient(root: Expr, index: str) -> Expr | None:
-    """The c of ``c * index + rest``; None when `root` is not of that form."""
-    linear = affine(root, index)
-    return None if linear is None else linear[0]
-
-
 def absorbed(program: Program) -> Program | None:
     """The program without locals and calls; None when a local cannot be absorbed.
 

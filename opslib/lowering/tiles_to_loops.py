@@ -114,7 +114,7 @@ class Lowering:
 
     def named(self, statements: tuple[TileStatement, ...]) -> list[Statement]:
         """Names for the extents that the statements of a body share."""
-        found = {e for s in statements for e in extents(s) if not _is_atom(e)}
+        found = {e for s in statements for e in extents(s) if e.children}
         found -= set(self.names)
         lets: list[Statement] = []
         for e in sorted(found, key=lambda e: (sum(1 for _ in walk(e)), expression(e))):
@@ -389,10 +389,6 @@ def extents(s: TileStatement) -> list[Expr]:
         case RowFold():
             return [a.stop for a in (*s.rows, s.axis)]
     return []
-
-
-def _is_atom(node: Expr) -> bool:
-    return not node.children
 
 
 def _row_axis(s: Map | RowFold) -> Axis | None:

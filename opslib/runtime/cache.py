@@ -17,131 +17,48 @@ What it promises, and how:
   still leave one whole entry.
 * Nobody else's code: a folder or library owned by another user, or writable by others,
   is refused. A cache of pickles would run code on reading; this one holds JSON.
+
+`cache_digest` names an entry, `cache_build` makes it, `cache_load` loads it, and
+`cache_files` is what they share of the disk.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
-import hashlib
-import itertools
-import json
 import os
-import platform
 import re
-import shlex
 import shutil
-import stat
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
-import cffi
 import platformdirs
 
 from opslib.errors import (
     ArgumentError,
     BackendUnavailable,
     CompileError,
-    KernelError,
     OpslibWarning,
 )
+from opslib.runtime import cache_files as _files
 from opslib.runtime import toolchain as _toolchain
+from opslib.runtime.cache_build import Request, build_once
+from opslib.runtime.cache_digest import ABI_VERSION, cache_key
+from opslib.runtime.cache_files import CacheEntry
+from opslib.runtime.cache_load import Loaded, LoadedLibrary, look_up, open_library
 from opslib.runtime.toolchain import Toolchain
 
-if sys.platform != "win32":
-    import fcntl
-
-_Loaded = TypeVar("_Loaded")
-
-# Must equal OPS_ABI_VERSION of native/opslib_abi.h; a test compares them.
-ABI_VERSION = 1
-# The layout of an entry; raised when older entries can no longer be read.
-_FORMAT = 1
-_SUFFIX = "dylib" if sys.platform == "darwin" else "so"
-# Text of the environment that gcc and clang let change what a command means.
-_INFLUENCES = (
-    "CPATH",
-    "C_INCLUDE_PATH",
-    "CPLUS_INCLUDE_PATH",
-    "LIBRARY_PATH",
-    "COMPILER_PATH",
-    "GCC_EXEC_PREFIX",
-    "SDKROOT",
-    "MACOSX_DEPLOYMENT_TARGET",
-)
-_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
-_STALE_TMP_S = 24 * 3600.0
-_KEPT_FAILURES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedLibrary:
-    """A library mapped into this process; it is never unmapped.
-
-    Attributes:
-        path: where the library lies (or lay) on disk.
-        source_path: the readable source it was compiled from.
-        was_cached: False if this very call compiled it.
-        key: the sha256 that names its entry.
-    """
-
-    path: Path
-    source_path: Path
-    was_cached: bool
-    key: str
-    _handle: int
-
-    def symbol(self, name: str) -> int:
-        """Return the address of an exported function or object.
-
-        Raises:
-            KernelError: the library exports no such name.
-        """
-        address = _symbol(self._handle, name)
-        if address == 0:
-            raise KernelError(
-                f"{self.path} exports no {name!r}; its source is {self.source_path}",
-                code="E1009",
-                help="this is a bug in the code generator that named the kernel",
-            )
-        return address
-
-
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
-    """One kernel on disk, as its ``entry.json`` describes it."""
-
-    key: str
-    name: str
-    path: Path
-    source_path: Path
-    size: int
-    created: float
-    compiler: str
-    command: str
-
-
-class _Unusable(Exception):
-    """A folder that cannot hold the cache; the text ends "the folder ..."."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What to load, and how to make it when it is not there."""
-
-    key: str
-    source: str
-    name: str
-    toolchain: Toolchain
-    flags: tuple[str, ...]
-    timeout_s: float
+__all__ = [
+    "ABI_VERSION",
+    "CacheEntry",
+    "KernelCache",
+    "LoadedLibrary",
+    "cache_key",
+    "default_cache",
+]
 
 
 class KernelCache:
@@ -210,7 +127,7 @@ class KernelCache:
         if loaded is not None:
             return loaded
         library, _ = self.load_with(
-            _dlopen, source, name_hint, toolchain, flags, timeout_s=timeout_s
+            open_library, source, name_hint, toolchain, flags, timeout_s=timeout_s
         )
         # Whoever compiled it, a later call is a hit. Two threads may load one entry
         # at once: the system maps it once, so either object will do.
@@ -219,14 +136,14 @@ class KernelCache:
 
     def load_with(
         self,
-        use: Callable[[str], _Loaded],
+        use: Callable[[str], Loaded],
         source: str,
         name_hint: str,
         toolchain: Toolchain,
         flags: Sequence[str] = (),
         *,
         timeout_s: float | None = None,
-    ) -> tuple[LoadedLibrary, _Loaded]:
+    ) -> tuple[LoadedLibrary, Loaded]:
         """Load as `load` does, but with another loader than ``dlopen``.
 
         ``use`` is given a path that is valid during the call only and that names
@@ -236,7 +153,7 @@ class KernelCache:
         Returns:
             The library, and what ``use`` returned.
         """
-        request = _Request(
+        request = Request(
             cache_key(source, toolchain, flags),
             source,
             re.sub(r"[^A-Za-z0-9_]+", "_", name_hint)[:60] or "kernel",
@@ -249,14 +166,18 @@ class KernelCache:
     def entries(self) -> list[CacheEntry]:
         """Return the readable entries, newest first; damaged ones are left out."""
         root = self.active_root
-        found = [] if root is None else [_read_entry(path) for path in _folders(root)]
+        found = (
+            []
+            if root is None
+            else [_files.read_entry(each) for each in _files.entry_folders(root)]
+        )
         whole = [entry for entry, _ in filter(None, found)]
         return sorted(whole, key=lambda entry: entry.created, reverse=True)
 
     def size(self) -> int:
         """Return the bytes of all files under the folder."""
         root = self.active_root
-        return 0 if root is None else _tree_size(root)
+        return 0 if root is None else _files.tree_size(root)
 
     def clear(self) -> int:
         """Remove all entries and return how many; libraries in use stay mapped."""
@@ -264,34 +185,34 @@ class KernelCache:
         if root is None or not root.is_dir():
             return 0
         try:
-            _check_owner(root)
-        except _Unusable as problem:
+            _files.check_owner(root)
+        except _files.Unusable as problem:
             raise BackendUnavailable(
                 f"the kernel cache folder {root} {problem}; nothing was removed",
                 code="E1008",
                 help=f"remove it by hand, or make it yours alone: chmod 700 {root}",
             ) from None
         removed = 0
-        for folder in _folders(root):
+        for folder in _files.entry_folders(root):
             # A reader sees the entry whole or not at all.
-            removed += _discard(root, folder)
+            removed += _files.discard(root, folder)
         for name in ("failed", "zig"):
             shutil.rmtree(root / name, ignore_errors=True)
-        _sweep(root, 3600.0)
+        _files.sweep(root, 3600.0)
         return removed
 
     def verify(self) -> list[tuple[str, str]]:
         """Return (key, problem) of each damaged entry; empty when all are whole."""
         root = self.active_root
         problems = []
-        for folder in [] if root is None else _folders(root):
-            read = _read_entry(folder)
+        for folder in [] if root is None else _files.entry_folders(root):
+            read = _files.read_entry(folder)
             if read is None:
                 problems.append((folder.name, "entry.json is missing or unreadable"))
                 continue
             entry, digest = read
             try:
-                fd = _open_checked(entry.path, digest)
+                fd = _files.open_checked(entry.path, digest)
             except OSError as error:
                 problems.append((folder.name, error.strerror or str(error)))
             else:
@@ -299,21 +220,21 @@ class KernelCache:
         return problems
 
     def _fetch(
-        self, request: _Request, use: Callable[[str], _Loaded]
-    ) -> tuple[LoadedLibrary, _Loaded]:
+        self, request: Request, use: Callable[[str], Loaded]
+    ) -> tuple[LoadedLibrary, Loaded]:
         cause: Exception | None = None
         try:
-            root = _prepare(self.root, self._reason)
-            found = _lookup(root, request, use, was_cached=True)
+            root = _files.prepare(self.root, self._reason)
+            found = look_up(root, request.key, use, was_cached=True)
             if found is not None:
                 return found
             if not self._unwritable:
-                return _build_once(root, request, use)
-        except _Unusable as problem:
+                return build_once(root, request, use)
+        except _files.Unusable as problem:
             cause = problem
             self._unwritable = str(problem)
         if self._is_fallback:
-            if isinstance(cause, _Unusable) and isinstance(
+            if isinstance(cause, _files.Unusable) and isinstance(
                 cause.__cause__, CompileError
             ):
                 raise cause.__cause__
@@ -359,84 +280,23 @@ def _default_cache(own: str, xdg: str, home: str) -> KernelCache:
     return KernelCache(path)
 
 
-def cache_key(source: str, toolchain: Toolchain, flags: Sequence[str]) -> str:
-    """Return the sha256 that names the library made from these."""
-    parts = [
-        _FORMAT,
-        ABI_VERSION,
-        source,
-        _included(source),
-        toolchain.path,
-        toolchain.version,
-        toolchain.language,
-        list(toolchain.argv[1:]),
-        list(flags),
-        _processor(),
-        [os.environ.get(name, "") for name in _INFLUENCES],
-    ]
-    return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
-
-
-def _included(source: str) -> list[tuple[str, str]]:
-    """Return (name, digest) of each header that opslib's own includes lead to."""
-    folder = _toolchain.native_folder()
-    seen: dict[str, str] = {}
-    waiting = [
-        (folder, name.decode("utf-8", "replace"))
-        for name in _INCLUDE.findall(source.encode("utf-8", "surrogatepass"))
-    ]
-    while waiting:
-        beside, name = waiting.pop()
-        for path in (beside / name, folder / name):
-            if not path.is_file():
-                continue
-            real = str(path)
-            if real not in seen:
-                status = path.stat()
-                digest, names = _header(real, status.st_mtime_ns, status.st_size)
-                seen[real] = digest
-                waiting.extend((path.parent, inner) for inner in names)
-            break
-        # Found nowhere: the compiler will look on its own path, or say so.
-    # Relative names, so that two installs of the same opslib share one cache.
-    return sorted((os.path.relpath(path, folder), seen[path]) for path in seen)
-
-
-@functools.lru_cache(maxsize=256)
-def _header(path: str, mtime_ns: int, size: int) -> tuple[str, tuple[str, ...]]:
-    data = Path(path).read_bytes()
-    names = tuple(name.decode("utf-8", "replace") for name in _INCLUDE.findall(data))
-    return hashlib.sha256(data).hexdigest(), names
-
-
-@functools.cache
-def _processor() -> str:
-    """Return a text that differs where ``-march=native`` would.
-
-    One home folder may be mounted on unlike machines, and zig compiles for the machine
-    at hand unless told otherwise.
-    """
-    wanted = (
-        "vendor_id",
-        "cpu family",
-        "model",
-        "flags",
-        "CPU implementer",
-        "CPU part",
-        "Features",
-        "isa",
-    )
-    lines = [platform.machine()]
+def _temporary_cache() -> KernelCache:
+    # One folder per user, not per process: it works as a cache until the next reboot,
+    # and nothing has to be removed at exit. Whoever made that name first in /tmp gets
+    # nothing from it: a folder that is not ours alone is passed over.
+    user = os.geteuid() if hasattr(os, "geteuid") else "user"
+    shared = Path(tempfile.gettempdir()) / f"opslib-{user}"
     try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as stream:
-            # The first processor only: the file grows with the machine, and reading all
-            # of it takes 30 ms on 256 cores.
-            for line in itertools.takewhile(str.strip, stream):
-                if line.partition(":")[0].strip() in wanted:
-                    lines.append(line.strip())
-    except OSError:
-        lines.append(platform.processor())
-    return "\n".join(lines)
+        if shared.is_symlink():
+            raise _files.Unusable("is a link")
+        cache = KernelCache(_files.prepare(shared, ""))
+    except (_files.Unusable, OSError):
+        try:
+            cache = KernelCache(tempfile.mkdtemp(prefix="opslib-"))
+        except OSError as error:
+            cache = KernelCache(None, reason=f"cannot be made: {error}")
+    cache._is_fallback = True
+    return cache
 
 
 def _time_limit() -> float:
@@ -452,395 +312,3 @@ def _time_limit() -> float:
             help="set it to, say, 120, or unset it",
         )
     return value
-
-
-# ---- folders ------------------------------------------------------------------------
-
-
-def _prepare(root: Path | None, reason: str) -> Path:
-    if root is None:
-        raise _Unusable(reason)
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _Unusable(f"cannot be made: {error.strerror or error}") from error
-    _check_owner(root)
-    if hasattr(os, "statvfs"):
-        flag = getattr(os, "ST_NOEXEC", 0)
-        if os.statvfs(root).f_flag & flag:
-            raise _Unusable("is on a disk mounted noexec")
-    return root
-
-
-def _check_owner(path: Path) -> None:
-    status = path.stat()
-    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        raise _Unusable(f"is owned by another user (uid {status.st_uid})")
-    if sys.platform != "win32" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _Unusable(
-            f"is writable by other users (mode {stat.S_IMODE(status.st_mode):04o})"
-        )
-
-
-def _temporary_cache() -> KernelCache:
-    # One folder per user, not per process: it works as a cache until the next reboot,
-    # and nothing has to be removed at exit. Whoever made that name first in /tmp gets
-    # nothing from it: a folder that is not ours alone is passed over.
-    user = os.geteuid() if hasattr(os, "geteuid") else "user"
-    shared = Path(tempfile.gettempdir()) / f"opslib-{user}"
-    try:
-        if shared.is_symlink():
-            raise _Unusable("is a link")
-        cache = KernelCache(_prepare(shared, ""))
-    except (_Unusable, OSError):
-        try:
-            cache = KernelCache(tempfile.mkdtemp(prefix="opslib-"))
-        except OSError as error:
-            cache = KernelCache(None, reason=f"cannot be made: {error}")
-    cache._is_fallback = True
-    return cache
-
-
-def _make_folder(path: Path) -> None:
-    # Not `parents=True`: that makes the parents with whatever the umask leaves.
-    path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _folder(root: Path, key: str) -> Path:
-    return root / "kernels" / key[:2] / key
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.glob("kernels/??/*") if path.is_dir())
-
-
-def _tree_size(root: Path) -> int:
-    total = 0
-    for folder, _, names in os.walk(root):
-        for name in names:
-            with contextlib.suppress(OSError):  # removed by another process meanwhile
-                total += os.lstat(os.path.join(folder, name)).st_size
-    return total
-
-
-def _discard(root: Path, folder: Path) -> bool:
-    """Move a folder away in one step, then remove it at leisure."""
-    try:
-        _make_folder(root / "tmp")
-        trash = Path(tempfile.mkdtemp(prefix="trash-", dir=root / "tmp"))
-        os.rename(folder, trash / "old")
-    except OSError:
-        return False
-    shutil.rmtree(trash, ignore_errors=True)
-    return True
-
-
-def _sweep(root: Path, older_than_s: float) -> None:
-    """Remove what killed processes left in ``tmp/``."""
-    now = time.time()
-    for path in (root / "tmp").glob("*"):
-        with contextlib.suppress(OSError):
-            if now - path.stat().st_mtime > older_than_s:
-                shutil.rmtree(path, ignore_errors=True)
-
-
-# ---- reading an entry ---------------------------------------------------------------
-
-
-def _read_entry(folder: Path) -> tuple[CacheEntry, str] | None:
-    """Return what ``entry.json`` says and the digest; None if it is damaged."""
-    try:
-        found = json.loads((folder / "entry.json").read_bytes())
-        if found["format"] != _FORMAT:
-            return None
-        # The last component only: an entry cannot point out of its own folder.
-        library = folder / Path(str(found["library"])).name
-        source = folder / Path(str(found["source"])).name
-        entry = CacheEntry(
-            key=folder.name,
-            name=str(found["name"]),
-            path=library,
-            source_path=source,
-            size=library.stat().st_size,
-            created=float(found["created"]),
-            compiler=str(found["compiler"]),
-            command=str(found["command"]),
-        )
-        return entry, str(found["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _open_checked(path: Path, digest: str) -> int:
-    """Open a library and return the descriptor, having hashed what it leads to."""
-    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-    fd = os.open(path, flags)
-    try:
-        status = os.fstat(fd)
-        if hasattr(os, "geteuid") and (
-            status.st_uid != os.geteuid()
-            or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        ):
-            raise PermissionError(errno.EPERM, "is not ours alone", str(path))
-        with open(fd, "rb", closefd=False) as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
-                raise OSError(errno.EIO, "differs from its digest", str(path))
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-_spelling = itertools.count(1)
-
-
-def _load_path(fd: int, path: Path) -> str:
-    """Return a path by which the loader opens what ``fd`` has open.
-
-    glibc takes a library for loaded already if one was loaded *under the same name*, so
-    a descriptor number used twice would return the first library for the second. The
-    name is therefore spelled anew each time, a counter written in ``./`` and ``.//``.
-    """
-    if not os.path.exists(f"/proc/self/fd/{fd}"):
-        return str(path)
-    count = f"{next(_spelling):b}"
-    dots = "".join("./" if bit == "0" else ".//" for bit in count)
-    return f"/proc/self/fd/{dots}{fd}"
-
-
-def _lookup(
-    root: Path,
-    request: _Request,
-    use: Callable[[str], _Loaded],
-    was_cached: bool,
-) -> tuple[LoadedLibrary, _Loaded] | None:
-    folder = _folder(root, request.key)
-    read = _read_entry(folder)
-    if read is None:
-        return None
-    entry, digest = read
-    try:
-        fd = _open_checked(entry.path, digest)
-    except OSError:
-        return None
-    try:
-        loaded = use(_load_path(fd, entry.path))
-    except (OSError, ImportError) as error:
-        text = str(error)
-        # What Linux and macOS say where mapping code is forbidden (noexec inside a
-        # sandbox, SELinux), though the mount flags do not show it.
-        if re.search(r"failed to map|not permitted|permission denied", text, re.I):
-            raise _Unusable(f"does not allow loading libraries: {text}") from error
-        raise KernelError(
-            f"the library {entry.path} cannot be loaded: {text}",
-            code="E1008",
-            help="install what it names as missing; its source lies beside it",
-        ) from error
-    finally:
-        os.close(fd)
-    handle = loaded if isinstance(loaded, int) else 0
-    library = LoadedLibrary(
-        entry.path, entry.source_path, was_cached, request.key, handle
-    )
-    return library, loaded
-
-
-# ---- making an entry ----------------------------------------------------------------
-
-
-def _build_once(
-    root: Path, request: _Request, use: Callable[[str], _Loaded]
-) -> tuple[LoadedLibrary, _Loaded]:
-    with _exclusive(root, request.key, request.timeout_s + 10.0):
-        found = _lookup(root, request, use, was_cached=True)
-        if found is not None:  # another process made it while we waited
-            return found
-        try:
-            try:
-                _build(root, request)
-            except FileNotFoundError:  # `opslib cache clear` ran meanwhile
-                _build(root, request)
-        except OSError as error:
-            raise _Unusable(
-                f"cannot be written to: {error.strerror or error}"
-            ) from error
-        except CompileError as error:
-            if _toolchain.disk_is_full(error):
-                raise _Unusable("is on a full disk") from error
-            raise
-        found = _lookup(root, request, use, was_cached=False)
-    if found is None:
-        raise _Unusable("does not return what was written to it")
-    return found
-
-
-def _build(root: Path, request: _Request) -> None:
-    _make_folder(root / "tmp")
-    _sweep(root, _STALE_TMP_S)
-    work = Path(
-        tempfile.mkdtemp(prefix=f"{request.key[:8]}-{os.getpid()}-", dir=root / "tmp")
-    )
-    try:
-        entry, scratch = work / "entry", work / "scratch"
-        entry.mkdir(mode=0o700)
-        scratch.mkdir(mode=0o700)
-        suffix = "c" if request.toolchain.language == "c" else "cpp"
-        source = entry / f"{request.name}.{suffix}"
-        output = scratch / f"{request.name}.{_SUFFIX}"
-        source.write_text(request.source, encoding="utf-8")
-        flags = (*request.flags, "-I", str(_toolchain.native_folder()))
-        try:
-            _toolchain.compile_shared(
-                request.toolchain,
-                source,
-                output,
-                flags,
-                request.timeout_s,
-                environment={"ZIG_GLOBAL_CACHE_DIR": str(root / "zig")},
-            )
-        except CompileError as error:
-            raise _keep_failure(root, request, source, error) from error.__cause__
-        library = entry / output.name
-        # ld obeys the umask, and a library that others can write to is refused.
-        output.chmod(0o700)
-        os.rename(output, library)
-        command = _toolchain.command_line(request.toolchain, source, library, flags)
-        final = _folder(root, request.key)
-        described = {
-            "format": _FORMAT,
-            "abi": ABI_VERSION,
-            "name": request.name,
-            "library": library.name,
-            "source": source.name,
-            "sha256": hashlib.sha256(library.read_bytes()).hexdigest(),
-            "created": time.time(),
-            "compiler": f"{request.toolchain.path}: {request.toolchain.version}",
-            "command": shlex.join(command).replace(str(entry), str(final)),
-        }
-        (entry / "entry.json").write_text(
-            json.dumps(described, indent=1), encoding="utf-8"
-        )
-        _make_folder(final.parent.parent)
-        _make_folder(final.parent)
-        _install(root, request.key, entry, final)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _install(root: Path, key: str, entry: Path, final: Path) -> None:
-    try:
-        os.rename(entry, final)
-    except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-            raise
-        # Someone was faster (then theirs is as good), or the old one is damaged.
-        read = _read_entry(final)
-        if read is not None:
-            try:
-                os.close(_open_checked(read[0].path, read[1]))
-                return
-            except OSError:
-                pass
-        _discard(root, final)
-        with contextlib.suppress(FileExistsError):
-            os.rename(entry, final)
-
-
-def _keep_failure(
-    root: Path, request: _Request, source: Path, error: CompileError
-) -> CompileError:
-    """Keep the refused source where the message says, and only the newest few."""
-    if _toolchain.disk_is_full(error):
-        return error  # the source is made again in another folder
-    kept = root / "failed" / f"{request.name}-{request.key[:12]}"
-    try:
-        _make_folder(kept.parent)
-        _make_folder(kept)
-        shutil.copyfile(source, kept / source.name)
-        (kept / "message.txt").write_text(error.message, encoding="utf-8")
-        others = sorted(
-            (root / "failed").iterdir(), key=lambda path: path.stat().st_mtime
-        )
-        for old in others[:-_KEPT_FAILURES]:
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError:
-        return error
-    message = error.message.replace(str(source.parent), str(kept))
-    return CompileError(message, code=error.code, help=error.help)
-
-
-@contextlib.contextmanager
-def _exclusive(root: Path, key: str, limit_s: float) -> Iterator[None]:
-    """Hold the lock of a key, or go on without it once the limit has passed.
-
-    There are 256 lock files, not one per key, so that they need no removal (removing a
-    lock file that another process is about to lock is a classic race).
-    """
-    fd = -1
-    try:
-        if sys.platform != "win32":
-            _make_folder(root / "locks")
-            fd = os.open(
-                root / "locks" / f"{key[:2]}.lock",
-                os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-                0o600,
-            )
-            _wait_for_lock(fd, time.monotonic() + limit_s)
-    except OSError:
-        pass  # read-only, full, or without locks: the rename alone must do
-    try:
-        yield
-    finally:
-        if fd >= 0:
-            # Not only close: a child forked meanwhile shares the lock.
-            with contextlib.suppress(OSError):
-                fcntl.flock(fd, fcntl.LOCK_UN)
-            os.close(fd)
-
-
-def _wait_for_lock(fd: int, deadline: float) -> None:
-    pause = 0.002
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
-
-
-# ---- the system's loader ------------------------------------------------------------
-
-_DECLARATIONS = """
-void *dlopen(const char *path, int flags);
-void *dlsym(void *handle, const char *name);
-char *dlerror(void);
-"""
-
-
-@functools.cache
-def _loader() -> tuple[Any, Any, Any, Any]:
-    # cffi's own `ffi.dlopen` wants every symbol declared beforehand; through it, the
-    # three functions of the system that do not. All are looked up here and now: a later
-    # look-up would itself clear the message that dlerror is about to return.
-    ffi = cffi.FFI()
-    ffi.cdef(_DECLARATIONS)
-    system = ffi.dlopen(None)
-    return ffi, system.dlopen, system.dlsym, system.dlerror
-
-
-def _dlopen(path: str) -> int:
-    ffi, dlopen, _, dlerror = _loader()
-    handle = dlopen(os.fsencode(path), ffi.RTLD_NOW | ffi.RTLD_LOCAL)
-    if handle == ffi.NULL:
-        text = dlerror()
-        raise OSError(ffi.string(text).decode("utf-8", "replace") if text else path)
-    return int(ffi.cast("uintptr_t", handle))
-
-
-def _symbol(handle: int, name: str) -> int:
-    ffi, _, dlsym, _ = _loader()
-    address = dlsym(ffi.cast("void *", handle), name.encode("utf-8"))
-    return int(ffi.cast("uintptr_t", address))

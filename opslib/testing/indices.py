@@ -26,6 +26,7 @@ from opslib.ir.expr import (
     Prim,
     Program,
     Read,
+    Scalar,
     Scan,
     Size,
     walk,
@@ -76,7 +77,8 @@ def limits(program: Program, sizes: Mapping[str, int]) -> list[int]:
     found: list[int] = []
     for check in program.checks:
         if check.extent is not None:
-            found.append(number(check.extent, sizes) or 0)
+            extent = number(check.extent, sizes)
+            found += [] if extent is None else [extent]
     extents = [n for n in sizes.values() if n >= 0]
     found += extents
     found += [a * b for k, a in enumerate(extents) for b in extents[k + 1 :]]
@@ -84,12 +86,17 @@ def limits(program: Program, sizes: Mapping[str, int]) -> list[int]:
 
 
 def number(expr: Expr, sizes: Mapping[str, int]) -> int | None:
-    """The value of an extent, or None where it depends on more than sizes."""
+    """The value of an extent, or None where it depends on more than `sizes`.
+
+    sizes: extents, and integer attributes, by the program's names.
+    """
     match expr:
         case Const(value, _):
             return int(value)
         case Size(name):
             return sizes[name]
+        case Scalar(name, dtype) if dtype.is_integer:
+            return sizes.get(name)
         case Prim(op, (x, y), _) if op in ("add", "sub", "mul", "max", "min"):
             a, b = number(x, sizes), number(y, sizes)
             if a is None or b is None:
@@ -149,7 +156,8 @@ def solve(
 
     `arrays` are all inputs, by the program's names, as the caller has them.
     """
-    sizes = binding.sizes
+    whole = {k: v for k, v in binding.scalars.items() if isinstance(v, int)}
+    sizes = {**whole, **binding.sizes}
     extents = limits(program, sizes)
     views = {t.name: t.view for t in binding.inputs}
     seen = {k: in_program_axes(a, views[k]) for k, a in arrays.items()}
@@ -158,11 +166,12 @@ def solve(
         if t.name not in wanted:
             continue
         own = [
-            number(c.extent, sizes) or 0
+            number(c.extent, sizes)
             for c in program.checks
             if c.operand == t.name and c.extent is not None
         ]
-        ranges = [min(own)] if own else extents
+        known = [n for n in own if n is not None]
+        ranges = [min(known)] if known else extents
         streams[t.name] = candidates(rng, arrays[t.name].shape, t.dtype, ranges)
     trial: dict[str, Array] = {}
     for attempt in range(TRIES):
@@ -173,7 +182,7 @@ def solve(
         tried = {k: in_program_axes(a, views[k]) for k, a in trial.items()}
         try:
             with np.errstate(all="ignore"):
-                evaluate(program, {**seen, **tried}, sizes, binding.scalars)
+                evaluate(program, {**seen, **tried}, binding.sizes, binding.scalars)
         except (OperandIndexError, ShapeError):
             continue
         return trial

@@ -102,9 +102,8 @@ def make_case(
 ) -> Case:
     """The case of that number.
 
-    Args:
-        kind: instead of the one the number says.
-        limit: elements of the largest array.
+    `kind` replaces the one that the number says; `limit` is the number of elements of
+    the largest array.
 
     Raises:
         NoCase: nothing that fits the signature was found.
@@ -176,12 +175,10 @@ def _elements(
     if selector is not None:
         made = one_hot(rng, program, binding, selector)
         which = next(t for t in binding.inputs if t.name == selector.tensor)
-        if made.shape != arrays[which.name].shape:
-            made = None  # broadcast: its axes are not the program's
-        if made is None:
-            kind = "random"
-        else:
+        if made.shape == arrays[which.name].shape:
             arrays[which.name] = made.astype(which.dtype.numpy)
+        else:
+            kind = "random"  # broadcast: its axes are not the program's
     if positions or program.checks:
         found = indices.solve(program, binding, arrays, positions, rng)
         if found is None:

@@ -19,6 +19,7 @@ from opslib.ir.algebra import Wide
 from opslib.ir.dtypes import DType, compute_type
 from opslib.ir.evaluate import evaluate_with
 from opslib.ir.expr import Program
+from opslib.testing.values import limits
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -49,6 +50,7 @@ class Measure:
 
 
 def worst(level: str, used: Array, got: Array, want: Array) -> Measure:
+    """The measure of the element that uses most."""
     if used.size == 0:
         return Measure(level, 0.0)
     used = np.where(np.isnan(used), np.inf, used)
@@ -114,11 +116,8 @@ class Magnitude(Wide):
         self.largest = 0.0
 
     def load(self, array: Array, dtype: DType) -> Array:
-        return (
-            self._seen(np.abs(super().load(array, dtype)))
-            if (dtype.is_float)
-            else super().load(array, dtype)
-        )
+        value = super().load(array, dtype)
+        return self._seen(np.abs(value)) if dtype.is_float else value
 
     def constant(self, number: bool | int | float, dtype: DType, ndim: int) -> Array:
         value = super().constant(number, dtype, ndim)
@@ -144,7 +143,7 @@ class Magnitude(Wide):
     def select(self, condition: Array, yes: Array, no: Array) -> Array:
         if yes.dtype == self.wide:
             yes, no = (np.where(np.isfinite(a), np.abs(a), 0) for a in (yes, no))
-            return np.maximum(yes, no) + 0 * condition
+            return np.asarray(np.maximum(yes, no) + 0 * condition)
         return super().select(condition, yes, no)
 
     def _seen(self, value: Array) -> Array:
@@ -196,7 +195,7 @@ def ulps(got: Array, judgement: Judgement, dtype: DType, budget: float) -> Array
             allowed = allowed + 0.5 * _spacing(want, dtype)
         used = np.where(error == 0, 0.0, error / allowed)
         # Overflow, underflow and what is no number are the rigorous bound's affair.
-        tiny = float(ml_dtypes.finfo(dtype.numpy).tiny)
+        tiny = float(limits(dtype).tiny)
         normal = np.isfinite(want) & np.isfinite(shown) & (np.abs(want) > 2 * tiny)
         return np.asarray(np.where(normal, used, 0.0), np.float64)
 
@@ -267,7 +266,7 @@ def drift(got: Array, judgement: Judgement, dtype: DType) -> Drift:
     with np.errstate(all="ignore"):
         best = want.astype(dtype.numpy).astype(want.dtype)
         error = (got.astype(want.dtype) - best) / _spacing(want, dtype)
-        tiny = float(ml_dtypes.finfo(dtype.numpy).tiny)
+        tiny = float(limits(dtype).tiny)
         used = np.isfinite(error) & (np.abs(want) > 2 * tiny)
     chosen = np.asarray(error[used], np.float64)
     return Drift(chosen.size, float(chosen.sum()), float((chosen**2).sum()))

@@ -7,7 +7,7 @@ says what the `adapted` clause of the spec says, in code.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,12 @@ def _np_linspace(t: Sequence[Any], a: dict[str, Any]) -> Any:
     )
 
 
+def _np_arange(t: Sequence[Any], a: dict[str, Any]) -> Any:
+    start, stop, step = int(a["start"]), a.get("stop"), int(a.get("step", 1))
+    low, high = (0, start) if stop is None else (start, int(stop))
+    return np.arange(low, high, step, dtype=np.int64).astype(_np_dtype(a, "int64"))
+
+
 def _np_vander(t: Sequence[Any], a: dict[str, Any]) -> Any:
     return np.vander(t[0], a.get("N"), a.get("increasing", False)).astype(t[0].dtype)
 
@@ -168,11 +174,7 @@ NUMPY: dict[str, Adapter] = {
     "eye": lambda t, a: np.eye(
         a["n_rows"], a.get("n_cols"), a.get("k", 0), dtype=_np_dtype(a, "float32")
     ),
-    "arange": lambda t, a: np.arange(
-        *((0, a["start"]) if a.get("stop") is None else (a["start"], a["stop"])),
-        a.get("step", 1),
-        dtype=np.int64,
-    ).astype(_np_dtype(a, "int64")),
+    "arange": _np_arange,
     "linspace": _np_linspace,
     "vander": _np_vander,
     "astype": _np_astype,
@@ -338,115 +340,3 @@ TORCH: dict[str, Adapter] = {
     "adaptive_avg_pool2d": _rows("adaptive_avg_pool2d", 2),
     "adaptive_max_pool2d": _rows("adaptive_max_pool2d", 2),
 }
-_ONE_CHANNEL = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d")
-
-
-# --- ONNX --------------------------------------------------------------------------
-
-# Operator -> node type and its attributes, from those of the call.
-Node = tuple[str, Callable[[dict[str, Any]], Mapping[str, Any] | None]]
-
-
-def _none(_: dict[str, Any]) -> Mapping[str, Any]:
-    return {}
-
-
-def _plain(*names: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
-    return lambda a: {k: a[k] for k in names if k in a}
-
-
-def _axis(a: dict[str, Any]) -> Mapping[str, Any]:
-    return {"axis": a.get("axis", -1)}
-
-
-ONNX: dict[str, Node] = {
-    **{
-        name: (kind, _none)
-        for name, kind in {
-            "abs": "Abs",
-            "acos": "Acos",
-            "acosh": "Acosh",
-            "add": "Add",
-            "asin": "Asin",
-            "asinh": "Asinh",
-            "atan": "Atan",
-            "atanh": "Atanh",
-            "ceil": "Ceil",
-            "cos": "Cos",
-            "cosh": "Cosh",
-            "divide": "Div",
-            "equal": "Equal",
-            "erf": "Erf",
-            "exp": "Exp",
-            "floor": "Floor",
-            "greater": "Greater",
-            "greater_equal": "GreaterOrEqual",
-            "hardswish": "HardSwish",
-            "less": "Less",
-            "less_equal": "LessOrEqual",
-            "log": "Log",
-            "logical_and": "And",
-            "logical_not": "Not",
-            "logical_or": "Or",
-            "logical_xor": "Xor",
-            "matmul": "MatMul",
-            "mish": "Mish",
-            "multiply": "Mul",
-            "negative": "Neg",
-            "pow": "Pow",
-            "reciprocal": "Reciprocal",
-            "relu": "Relu",
-            "round": "Round",
-            "sigmoid": "Sigmoid",
-            "sign": "Sign",
-            "sin": "Sin",
-            "sinh": "Sinh",
-            "softsign": "Softsign",
-            "sqrt": "Sqrt",
-            "subtract": "Sub",
-            "tan": "Tan",
-            "tanh": "Tanh",
-            "where": "Where",
-        }.items()
-    },
-    "softmax": ("Softmax", _axis),
-    "log_softmax": ("LogSoftmax", _axis),
-    "gelu": ("Gelu", _plain("approximate")),
-    "celu": ("Celu", _plain("alpha")),
-    "elu": ("Elu", _plain("alpha")),
-    "leaky_relu": (
-        "LeakyRelu",
-        lambda a: {"alpha": a.get("negative_slope", 0.01)},
-    ),
-    "selu": ("Selu", _none),
-    "hardsigmoid": ("HardSigmoid", lambda a: {"alpha": 1 / 6, "beta": 0.5}),
-    "isinf": ("IsInf", _none),
-    "isnan": ("IsNaN", _none),
-}
-
-
-def onnx_adapter(name: str) -> Adapter:
-    """The operator by ONNX's reference evaluator."""
-    if name not in ONNX:
-        raise Refused("ONNX has no such operator")
-    resolve("onnx.reference")
-    kind, attributes = ONNX[name]
-
-    def call(t: Sequence[Any], a: dict[str, Any]) -> Any:
-        from onnx import TensorProto, helper
-        from onnx.helper import np_dtype_to_tensor_dtype
-        from onnx.reference import ReferenceEvaluator
-
-        names = [f"x{k}" for k in range(len(t))]
-        node = helper.make_node(kind, names, ["y"], **(attributes(a) or {}))
-        inputs = [
-            helper.make_tensor_value_info(n, np_dtype_to_tensor_dtype(x.dtype), None)
-            for n, x in zip(names, t, strict=True)
-        ]
-        output = helper.make_tensor_value_info("y", TensorProto.UNDEFINED, None)
-        graph = helper.make_graph([node], "g", inputs, [output])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
-        run = ReferenceEvaluator(model).run
-        return run(None, dict(zip(names, t, strict=True)))[0]
-
-    return call

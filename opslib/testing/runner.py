@@ -61,7 +61,8 @@ class Worker:
         """Starts the process if need be and hands it a job."""
         if self.process is None or self.process.poll() is not None:
             self._start()
-        assert self.process is not None and self.process.stdin is not None
+        assert self.process is not None
+        assert self.process.stdin is not None
         text = {
             "operator": job.operator,
             "dtype": job.dtype,
@@ -206,12 +207,9 @@ def run(
 ) -> Report:
     """Runs jobs and gives the report, which is written to `report` as it grows.
 
-    Args:
-        workers: how many processes at a time.
-        report: a JSON file; rows that it already has for these jobs are kept.
-        notify: is told (done, total, outcome) after each job.
-        known_failures: see `opslib.testing.known`.
-        in_process: judge here; a crash is then the end.
+    `workers` is how many processes there are at a time; rows that `report` already has
+    for these jobs are kept; `notify` is told (done, total, outcome) after each job.
+    With `in_process` they are judged here, and a crash is the end.
     """
     chosen = PROFILES[profile] if isinstance(profile, str) else profile
     family = family_of(backend)

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from opslib.errors import OpslibError
-from opslib.ir.bind import Argument, Binding, _names, bind
-from opslib.ir.dtypes import CLASSES, DTYPES, DType, promote
+from opslib.ir.bind import Argument, Binding, bind
+from opslib.ir.dtypes import DTYPES, DType, promote
 from opslib.ir.sample import allowed_types
 from opslib.ir.statics import NotStatic, StaticScope, evaluate, evaluate_pack
 from opslib.language import syntax
+from opslib.language.tree import names
+from opslib.testing.signature import dtypes_of, main_variable
 
 # By case number. "square" gives all sizes one value, so that only transposed axes tell.
 STYLES = ("tails", "square", "small", "tails", "edge", "primes", "mixed")
@@ -37,6 +39,9 @@ _TRIES = 600
 Given = Argument | tuple[Argument, ...] | None
 
 
+__all__ = ["STYLES", "Call", "NoCase", "draw_call", "dtypes_of", "main_variable"]
+
+
 class NoCase(Exception):
     """No call that fits the signature was found."""
 
@@ -49,57 +54,6 @@ class Call:
     attributes: Mapping[str, Any]
     results: tuple[str, ...]
     binding: Binding
-
-
-def main_variable(operator: syntax.Operator) -> str | None:
-    """The dtype variable that a report's dtype stands for."""
-    variables = {
-        p.type.dtype.name
-        for p in operator.tensors
-        if isinstance(p.type, syntax.TensorType) and p.type.dtype.name not in DTYPES
-    }
-    attributes = {
-        p.name
-        for p in operator.attributes
-        if isinstance(p.type, syntax.AttributeType) and p.type.kind == "dtype"
-    }
-    for result in operator.results:
-        for name in _dtype_names(result.type.dtype):
-            if name in variables:
-                return name
-    if variables:
-        first = next(
-            p
-            for p in operator.tensors
-            if isinstance(p.type, syntax.TensorType) and p.type.dtype.name in variables
-        )
-        assert isinstance(first.type, syntax.TensorType)
-        return first.type.dtype.name
-    return min(attributes, default=None)
-
-
-def _dtype_names(node: syntax.DTypeExpression) -> list[str]:
-    return [node.name] + [n for a in node.arguments for n in _dtype_names(a)]
-
-
-def dtypes_of(operator: syntax.Operator) -> tuple[str, ...]:
-    """The dtypes that the operator is tested in, the usual ones first."""
-    main = main_variable(operator)
-    order = ("float32", "bfloat16", "int32", "float16", "float64", "int64", "uint8")
-    if main is None:
-        fixed = [
-            p.type.dtype.name
-            for p in operator.tensors
-            if isinstance(p.type, syntax.TensorType)
-        ] + [r.type.dtype.name for r in operator.results]
-        return (next((n for n in fixed if n in DTYPES), "float32"),)
-    classes = {c.name: c.classes for c in operator.classes}
-    if main in {p.name for p in operator.attributes}:
-        allowed = CLASSES["any"]
-    else:
-        allowed = allowed_types(main, classes)
-    rest = sorted(allowed.difference(order), key=list(DTYPES).index)
-    return (*(n for n in order if n in allowed), *rest)
 
 
 @dataclass(slots=True)
@@ -161,23 +115,23 @@ class _Draw:
             assert isinstance(p.type, syntax.TensorType)
             for axis in p.type.axes:
                 if isinstance(axis, syntax.Pack):
-                    for name in _names(axis.value) if axis.value is not None else []:
+                    for name in names(axis.value) if axis.value is not None else []:
                         if name not in self.packs:
                             self.packs[name] = self.pack()
                 else:
-                    for name in _names(axis):
+                    for name in names(axis):
                         if name not in self.values:
                             self.values[name] = self.size()
         for p in operator.attributes:
             self._attribute(p)
         self._bind_dtypes()
         moving = operator.clauses.axis
-        axis = None
+        along: int | None = None
         if moving is not None:
-            axis = self.fixed.choice((-1, -1, -2, 0, 1))
-            if axis != -1 or self.fixed.random() < 0.5:
-                self.attributes["axis"] = axis
-        arguments = {p.name: self._argument(p, axis) for p in operator.tensors}
+            along = self.fixed.choice((-1, -1, -2, 0, 1))
+            if along != -1 or self.fixed.random() < 0.5:
+                self.attributes["axis"] = along
+        arguments = {p.name: self._argument(p, along) for p in operator.tensors}
         wanted = tuple(
             r.name
             for r in operator.results
@@ -315,9 +269,9 @@ class _Draw:
             if name in DTYPES or name in self.dtypes:
                 continue
             allowed = allowed_types(name, classes)
-            if name == main:
-                self.dtypes[name] = self.dtype
-            elif self.dtype.name in allowed and self.fixed.random() < 0.7:
+            if name == main or (
+                self.dtype.name in allowed and self.fixed.random() < 0.7
+            ):
                 self.dtypes[name] = self.dtype
             else:
                 usual = ["int64", "int32", "float32", "bool", self.dtype.name]
@@ -346,7 +300,7 @@ class _Draw:
                 extents = list(evaluate_pack(part, scope))
                 shape += self._broadcast(extents) if part.value is None else extents
             else:
-                if moving is not None and moving in _names(part):
+                if moving is not None and moving in names(part):
                     spot = len(shape)
                 shape.append(evaluate(part, scope))
         if any(n < 0 for n in shape):

@@ -20,10 +20,10 @@ from opslib.ir.expr import (
 )
 
 # Exact on integers that stay below 2^24, in every order of a sum.
-_WHOLE = frozenset(
-    "add sub mul neg abs sign max min fmax fmin floor ceil round trunc copysign "
-    "lt le gt ge eq ne and or xor not isnan isinf isfinite".split()
-)
+_WHOLE = frozenset({"add", "sub", "mul", "neg", "abs", "sign", "copysign"})
+_WHOLE |= {"max", "min", "fmax", "fmin", "floor", "ceil", "round", "trunc"}
+_WHOLE |= {"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not"}
+_WHOLE |= {"isnan", "isinf", "isfinite"}
 _LINEAR_MONOIDS = frozenset({"sum"})
 
 
@@ -53,10 +53,10 @@ def keeps_integers(program: Program) -> bool:
                     monoids.append(node.monoid)
         for monoid in monoids:
             templates = (*monoid.lift, *monoid.combine, *monoid.finish)
-            for node in walk(*templates):
-                if isinstance(node, Prim) and node.args[0].dtype.is_float:
-                    if node.op not in _WHOLE:
-                        return False
+            prims = [n for n in walk(*templates) if isinstance(n, Prim)]
+            floats = [n for n in prims if n.args[0].dtype.is_float]
+            if any(n.op not in _WHOLE for n in floats):
+                return False
     return True
 
 

@@ -28,14 +28,15 @@ from opslib.testing import levels
 from opslib.testing.indices import index_operands
 from opslib.testing.inputs import Case, NoCase, make_case
 from opslib.testing.judge import reference
-from opslib.testing.peers import Adapter, Refused, adapter, generic, onnx_adapter
+from opslib.testing.peers import Adapter, Refused, adapter, generic
+from opslib.testing.peers_onnx import onnx_adapter
 from opslib.testing.shapes import dtypes_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # Peers state no bounds. This one is so wide that only another meaning, or the loss of
 # half of the digits, exceeds it.
-PEER = Arithmetic(ulp={name: 2.0**12 for name in PRIMITIVES})
+PEER = Arithmetic(ulp=dict.fromkeys(PRIMITIVES, 2.0**12))
 # ONNX keeps attributes in float32, which float64 results would show.
 DTYPES_OF_ONNX = ("float32", "int64", "int32", "bool")
 DTYPES_COMPARED = ("float64", "float32", "int64", "int32", "uint8", "bool")
@@ -106,9 +107,8 @@ def compare(
 ) -> Comparison:
     """Compares a spec's reference with a peer.
 
-    Args:
-        peer: ``like`` (the function the spec names), ``jax`` (the same name in
-            `jax.numpy`) or ``onnx`` (the reference evaluator).
+    `peer` is ``like`` (the function the spec names), ``jax`` (the same name in
+    `jax.numpy`) or ``onnx`` (the reference evaluator).
 
     Raises:
         Refused: there is no such peer here.
@@ -244,7 +244,7 @@ def _ask_torch(run: Adapter, case: Case, attributes: dict[str, Any]) -> Any:
         tensor = torch.from_numpy(np.array(a))
         return tensor.long() if index else tensor
 
-    tensors = []
+    tensors: list[Any] = []
     for p, t in zip(case.binding.operator.tensors, _promoted(case), strict=True):
         index = p.name in positions
         if isinstance(t, tuple):

@@ -1,4 +1,4 @@
-"""Elements of test inputs: small integers, the spec's own domain, every special value."""
+"""Elements of test inputs: small integers, the spec's domain, every special value."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def draw(
 ) -> Array:
     """Elements of one operand.
 
-    Args:
-        domain: None where the spec gives none.
-        size: the largest absolute value of kind ``integers``.
+    `domain` is None where the spec gives none; `size` is the largest absolute value of
+    kind ``integers``.
     """
     if dtype.kind == "bool":
         return np.asarray(rng.random(shape) < 0.5)
@@ -120,6 +119,12 @@ def _spread(
     return np.clip(near, low, high)
 
 
+def limits(dtype: DType) -> Any:
+    """Of a float type: ``max``, ``tiny`` (the smallest normal) and the like."""
+    info: Any = ml_dtypes.finfo
+    return info(dtype.numpy)
+
+
 def special_values(dtype: DType) -> Array:
     """Every value that arithmetic treats apart."""
     if dtype.is_integer:
@@ -128,7 +133,7 @@ def special_values(dtype: DType) -> Array:
         if dtype.kind == "int":
             chosen |= {-1, -2, info.min + 1}
         return np.array(sorted(chosen), dtype.numpy)
-    finfo: Any = ml_dtypes.finfo(dtype.numpy)
+    finfo = limits(dtype)
     tiny, largest = float(finfo.tiny), float(finfo.max)
     least = float(finfo.smallest_subnormal)
     positive = [0.0, least, tiny / 2, tiny, 0.5, 1.0, 2.0, largest / 2, largest, np.inf]

@@ -1,7 +1,7 @@
 """Test vectors: inputs, expected results and bounds as files, for hosts without Python.
 
-A folder holds ``manifest.json`` and one ``.npz`` for each case (a zip of ``.npy`` files,
-readable in every language). An npz has the arrays ``input:NAME`` in the program's order,
+A folder holds ``manifest.json`` and one ``.npz`` for each case (a zip of ``.npy``
+files, readable everywhere). It has the arrays ``input:NAME`` in the program's order,
 ``expected:NAME`` (float64 for floats: what exact arithmetic gives) and ``bound:NAME``
 (how far a correct kernel may be off; absent where the result must be equal). bfloat16
 arrays are stored as their 16-bit patterns, and the manifest says so.
@@ -42,10 +42,8 @@ def write_vectors(
 ) -> int:
     """Writes vectors of every operator and dtype that fit; returns how many.
 
-    Args:
-        arithmetic: whose promises the bounds are for; by default IEEE arithmetic with
-            correctly rounded functions.
-        backend: take its promises instead.
+    Bounds are for the promises of `backend`, else for `arithmetic`, which by default
+    is IEEE arithmetic with correctly rounded functions.
     """
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
@@ -78,17 +76,17 @@ def _write(
         arrays[f"input:{t.name}"] = _stored(np.array(a.astype(t.dtype.numpy)))
     with np.errstate(all="ignore"):
         known = reference(case, arithmetic)
-    for k, t in enumerate(binding.outputs):
+    for k, o in enumerate(binding.outputs):
         wants, judgement = known.exact[k], known.judgements[k]
         if wants is not None:
-            arrays[f"expected:{t.name}"] = _stored(np.array(wants[0]))
+            arrays[f"expected:{o.name}"] = _stored(np.array(wants[0]))
         else:
             assert judgement is not None
             value = np.array(judgement.value)
-            if t.dtype.is_float:
+            if o.dtype.is_float:
                 value = value.astype(np.float64)
-            arrays[f"expected:{t.name}"] = value
-            arrays[f"bound:{t.name}"] = np.array(judgement.bound, np.float64)
+            arrays[f"expected:{o.name}"] = value
+            arrays[f"bound:{o.name}"] = np.array(judgement.bound, np.float64)
     np.savez(path, **arrays)  # type: ignore[arg-type]
     return {
         "file": path.name,

@@ -31,8 +31,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"dispatch"}),
     frozenset({"testing", "tuning"}),
     frozenset({"_api"}),
+    frozenset({"_public"}),
     frozenset({"__init__"}),
     frozenset({"cli"}),
+    frozenset({"__main__"}),
 )
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}
 

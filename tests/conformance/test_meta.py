@@ -20,7 +20,8 @@ def _load(name: str) -> Any:
     # importlib mode has no sys.path entry for tests/, so siblings come by their path.
     path = Path(__file__).with_name(f"{name}.py")
     spec = importlib.util.spec_from_file_location(f"opslib_tests_{name}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -35,10 +36,12 @@ OPERATORS = sorted(
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    before = dict(registry._loaded)
+    loaded, points = dict(registry._loaded), dict(registry._entry_points())
     yield
     registry._loaded.clear()
-    registry._loaded.update(before)
+    registry._loaded.update(loaded)
+    registry._entry_points().clear()
+    registry._entry_points().update(points)
 
 
 def outcomes(backend: str, operators: list[str]) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""The runner, its report, known failures, the routing table, vectors and the plug-in."""
+"""The runner, its report, known failures, routes, vectors and the plug-in."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def test_a_run_in_workers_gives_a_report(tmp_path: Path) -> None:
     data = json.loads(path.read_text("utf-8"))
     assert data["schema"] == 1
     row = next(r for r in data["rows"] if r["operator"] == "exp")
-    assert row["state"] == "pass" and row["level"] == "L1" and 0 < row["worst"] <= 1
+    assert (row["state"], row["level"]) == ("pass", "L1")
+    assert 0 < row["worst"] <= 1
     assert to_json(read_report(path)) == data
 
 
@@ -119,7 +120,8 @@ def test_the_page_holds_what_the_report_says() -> None:
     report.add(outcome, (0,))
     report.add(broken, (0,))
     page = to_html([report])
-    assert "softmax" in page and "1 &lt; 2 &amp; &lt;script&gt;" in page
+    assert "softmax" in page
+    assert "1 &lt; 2 &amp; &lt;script&gt;" in page
     for outside in ("http://", "https://", "src="):
         assert outside not in page
 
@@ -221,6 +223,7 @@ def test_a_spec_hash_follows_what_is_called() -> None:
     assert plain != routing.spec_hash(library["exp"], library)
     cross = library["cross_entropy"]
     before = routing.spec_hash(cross, library)
+    library = dict(library)
     library["logsumexp"] = replace(library["exp"], name="logsumexp")
     assert before != routing.spec_hash(cross, library)
 
@@ -304,7 +307,7 @@ def test_the_plug_in_adds_the_suite(tmp_path: Path) -> None:
 def test_a_plug_ins_own_suite(tmp_path: Path) -> None:
     text = "from opslib.testing.suite import *\n"
     (tmp_path / "test_mine.py").write_text(text, "utf-8")
-    options = ["--opslib-backend", "numpy", "--opslib-op", "exp", "-v"]
+    options = ["--opslib-backend", "numpy", "--opslib-op", "exp", "-vv"]
     done = _pytest(tmp_path, *options)
     assert "test_mine.py::test_opslib_conformance[exp-float32]" in done.stdout
     assert "2 passed" in done.stdout
@@ -321,12 +324,10 @@ def test_the_plug_in_is_light(tmp_path: Path) -> None:
     import sys
     sys.path.insert(0, {root!r})
     import opslib.testing.plugin
-    heavy = {{"numpy", "jax", "torch", "hypothesis", "rich", "jinja2"}} & set(sys.modules)
-    print(sorted(heavy))
+    print(sorted({{"jax", "torch", "rich", "jinja2"}} & set(sys.modules)))
     """
     text = textwrap.dedent(script.format(root=str(ROOT)))
     done = subprocess.run(
         [sys.executable, "-c", text], capture_output=True, text=True, check=True
     )
-    # opslib/__init__.py itself may import numpy; the plug-in adds nothing to that.
-    assert "jax" not in done.stdout and "torch" not in done.stdout
+    assert done.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""The drivers, compiled once per session with every compiler and target row usable here."""
+"""The drivers, compiled with every compiler and target row usable here."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ import pytest
 
 HERE = Path(__file__).parent
 NATIVE = HERE.parents[1] / "native"
-FLAGS = (
-    "-std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi "
-    "-Wall -Wextra -Werror -shared -fPIC"
-).split()
+FLAGS = [
+    *[
+        "-std=gnu11",
+        "-O3",
+        "-ffp-contract=off",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+    ],
+    *["-Wno-psabi", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"],
+]
 
 
 class Build(NamedTuple):
@@ -36,11 +42,16 @@ def _cpu_flags() -> set[str]:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return set()
-    return {word for line in text.splitlines() if "flags" in line for word in line.split()}
+    return {
+        word for line in text.splitlines() if "flags" in line for word in line.split()
+    }
 
 
 def _builds() -> list[Build]:
-    rows: list[tuple[str, ...]] = [("-march=native",), ("-march=native", "-DOPS_TARGET_GENERIC")]
+    rows: list[tuple[str, ...]] = [
+        ("-march=native",),
+        ("-march=native", "-DOPS_TARGET_GENERIC"),
+    ]
     if platform.machine() in ("x86_64", "AMD64"):
         if {"avx2", "fma", "f16c"} <= _cpu_flags():
             rows.append(("-march=haswell",))
@@ -81,7 +92,9 @@ class Driver:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Build], Driver]:
+def compiled(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Build], Driver]:
     """``compiled(source, build)``: the driver, compiled at most once per session."""
     folder = tmp_path_factory.mktemp("native")
     done: dict[tuple[str, Build], Driver] = {}
@@ -89,9 +102,18 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Build],
     def get(source: str, build: Build) -> Driver:
         if (source, build) not in done:
             out = folder / f"{Path(source).stem}-{build}.so"
-            command = [build.compiler, *FLAGS, *build.flags, f"-I{NATIVE}", str(HERE / source)]
+            command = [
+                build.compiler,
+                *FLAGS,
+                *build.flags,
+                f"-I{NATIVE}",
+                str(HERE / source),
+            ]
             result = subprocess.run(
-                [*command, "-o", str(out), "-lm"], capture_output=True, text=True, check=False
+                [*command, "-o", str(out), "-lm"],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert result.returncode == 0, " ".join(command) + "\n" + result.stderr
             done[source, build] = Driver(out)

@@ -134,7 +134,12 @@ def test_lanes(driver: Any, name: str) -> None:
 @pytest.mark.parametrize("name", TYPES)
 def test_horizontal_reductions_are_halving_trees(driver: Any, name: str) -> None:
     lanes, dtype = driver.lanes, TYPES[name]
-    combine = {"hsum": np.add, "hprod": np.multiply, "hmax": np.maximum, "hmin": np.minimum}
+    combine = {
+        "hsum": np.add,
+        "hprod": np.multiply,
+        "hmax": np.maximum,
+        "hmin": np.minimum,
+    }
     for seed in range(20):
         values = sample(name, 2 * lanes, seed)[:lanes].copy()
         for what, function in combine.items():
@@ -181,8 +186,12 @@ def test_integer_helpers(driver: Any, name: str) -> None:
     }
     small = np.where(np.arange(count) % 2 == 0, b, b % dtype(width + 3))
     for what, function in want.items():
-        y, big_y = (small, [int(v) for v in small]) if what in ("shl", "shr") else (b, big[1])
-        expected = np.array([wrap(function(p, q)) for p, q in zip(big[0], big_y, strict=True)], dtype)
+        y, big_y = (
+            (small, [int(v) for v in small]) if what in ("shl", "shr") else (b, big[1])
+        )
+        expected = np.array(
+            [wrap(function(p, q)) for p, q in zip(big[0], big_y, strict=True)], dtype
+        )
         vector, scalar = np.empty(count, dtype), np.empty(count, dtype)
         driver(f"{what}_{name}", a, y, vector, scalar, count)
         assert same(vector, expected), what
@@ -229,7 +238,9 @@ def test_conversions(driver: Any, source: str) -> None:
                  for d in (-1, -0.5, 0, 0.5, 1)]  # fmt: skip
         a[: len(edges)] = edges
         a[len(edges) : len(edges) + 6] = [np.nan, np.inf, -np.inf, -0.0, 0.9, -0.9]
-        wide = np.random.default_rng(3).normal(size=count // 4) * 2.0 ** np.arange(-16, 16).repeat(32)
+        wide = np.random.default_rng(3).normal(size=count // 4) * 2.0 ** np.arange(
+            -16, 16
+        ).repeat(32)
         a[count // 4 : count // 2] = wide
     for target in TYPES:
         vector, scalar = np.empty(count, TYPES[target]), np.empty(count, TYPES[target])
@@ -280,7 +291,10 @@ def test_half_to_float_exhaustively(driver: Any) -> None:
         assert same(vector, expected)
         assert same(scalar, expected)
         # and back: every half is its own nearest half
-        narrow, narrow_scalar = np.empty(1 << 16, np.uint16), np.empty(1 << 16, np.uint16)
+        narrow, narrow_scalar = (
+            np.empty(1 << 16, np.uint16),
+            np.empty(1 << 16, np.uint16),
+        )
         driver(f"cvt_f32_to_{half}", vector, narrow, narrow_scalar, 1 << 16)
         number = ~np.isnan(expected)
         assert same(narrow[number], bits[number])
@@ -306,7 +320,7 @@ def test_float_to_half(driver: Any, half: str) -> None:
 
 @pytest.mark.parametrize("half", ["f16", "bf16"])
 def test_double_to_half_rounds_once(driver: Any, half: str) -> None:
-    """Doubles a hair beside half-way points, which a detour through float32 gets wrong."""
+    """Doubles a hair beside half-way points: a detour through float32 is wrong."""
     with np.errstate(all="ignore"):
         a = float_strata().astype(np.float64)
     a = np.concatenate([a, np.nextafter(a, np.inf), np.nextafter(a, -np.inf)])
@@ -320,19 +334,26 @@ def test_double_to_half_rounds_once(driver: Any, half: str) -> None:
     assert same(vector[number], expected[number])
 
 
+def from_bf16(bits: int) -> int:
+    return int(np.array([bits << 16], np.uint32).view(np.float32)[0])
+
+
 def test_int64_to_bf16_rounds_once(driver: Any) -> None:
     a = sample("i64", 4096)
-    a[:200] = [(1 << 62) + (1 << 54) * k + d for k in range(40) for d in (-1, 0, 1, 2, -2)]
+    a[:200] = [
+        (1 << 62) + (1 << 54) * k + d for k in range(40) for d in (-1, 0, 1, 2, -2)
+    ]
     out = np.empty(len(a), np.uint16)
     driver("cvt_i64_to_bf16", a, out, len(a))
     for value, bits in zip(a.tolist(), out.tolist(), strict=True):
         near = [(b & 0xFFFF) for b in (bits - 1, bits, bits + 1)]
-        numbers = [int(float(np.array([b << 16], np.uint32).view(np.float32)[0])) for b in near
-                   if (b & 0x7F80) != 0x7F80]  # fmt: skip
-        got = int(float(np.array([bits << 16], np.uint32).view(np.float32)[0]))
+        numbers = [from_bf16(b) for b in near if (b & 0x7F80) != 0x7F80]
+        got = from_bf16(bits)
         best = min(abs(value - n) for n in numbers)
         assert abs(value - got) == best
-        ties = [b for b, n in zip(near, numbers, strict=False) if abs(value - n) == best]
+        ties = [
+            b for b, n in zip(near, numbers, strict=False) if abs(value - n) == best
+        ]
         assert len(ties) == 1 or bits % 2 == 0
 
 
@@ -360,6 +381,8 @@ def test_every_float_to_half(driver: Any, half: str) -> None:
         vector = np.empty(step, np.uint16)
         driver(f"cvt_f32_to_{half}", a, vector, np.empty(step, np.uint16), step)
         with np.errstate(all="ignore"):
-            expected = a.astype(np.float16).view(np.uint16) if half == "f16" else to_bf16(a)
+            expected = (
+                a.astype(np.float16).view(np.uint16) if half == "f16" else to_bf16(a)
+            )
         number = ~np.isnan(a)
         assert same(vector[number], expected[number])

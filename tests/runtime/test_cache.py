@@ -26,7 +26,7 @@ from opslib.errors import (
     KernelError,
     OpslibWarning,
 )
-from opslib.runtime import cache, toolchain
+from opslib.runtime import cache, cache_build, cache_digest, cache_files, toolchain
 from opslib.runtime.cache import KernelCache, cache_key, default_cache
 from opslib.runtime.toolchain import find_toolchain
 
@@ -137,10 +137,10 @@ def test_the_key_covers_everything(store, tmp_path, monkeypatch):
         cache_key(SOURCE % 1, replace(chain, path="/other/gcc"), FLAGS),
         cache_key(SOURCE % 1, replace(chain, language="c++"), FLAGS),
     }
-    monkeypatch.setattr(cache, "ABI_VERSION", 99)
+    monkeypatch.setattr(cache_digest, "ABI_VERSION", 99)
     others.add(cache_key(SOURCE % 1, chain, FLAGS))
     monkeypatch.undo()
-    monkeypatch.setattr(cache, "_processor", lambda: "another one")
+    monkeypatch.setattr(cache_digest, "_processor", lambda: "another one")
     others.add(cache_key(SOURCE % 1, chain, FLAGS))
     monkeypatch.undo()
     monkeypatch.setenv("CPATH", "/elsewhere")
@@ -161,7 +161,7 @@ def test_the_key_covers_headers_of_headers(tmp_path, monkeypatch):
     assert first == cache_key(source, chain, ())
     (native / "sub/c.h").write_text("#define C 22\n")
     assert cache_key(source, chain, ()) != first
-    assert [name for name, _ in cache._included(source)] == [
+    assert [name for name, _ in cache_digest._included(source)] == [
         "a.h",
         "sub/b.h",
         "sub/c.h",
@@ -229,7 +229,7 @@ def test_compile_error_names_a_source_that_exists(store):
 
 
 def test_only_the_newest_failures_are_kept(store, monkeypatch):
-    monkeypatch.setattr(cache, "_KEPT_FAILURES", 3)
+    monkeypatch.setattr(cache_build, "_KEPT_FAILURES", 3)
     for value in range(6):
         with pytest.raises(CompileError):
             store.load(f"int f{value}( {{", "bad", find_toolchain(), FLAGS)
@@ -605,7 +605,7 @@ def test_a_lock_that_is_never_released_does_not_hang(store, tmp_path):
     fd, other = (os.open(path, os.O_RDWR | os.O_CREAT) for _ in range(2))
     fcntl.flock(fd, fcntl.LOCK_EX)
     began = time.monotonic()
-    cache._wait_for_lock(other, time.monotonic() + 0.2)
+    cache_files._wait_for_lock(other, time.monotonic() + 0.2)
     assert 0.1 < time.monotonic() - began < 5
     os.close(fd)
     os.close(other)

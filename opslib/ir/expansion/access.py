@@ -114,6 +114,7 @@ def split(flat: Expr, dims: Sequence[Expr]) -> list[Expr]:
 def mixed_radix(
     frame: Frame, item: syntax.Expression, parts: tuple[Expr, ...], scope: Scope
 ) -> Expr:
+    """The flat index of a composite one: its parts are live indices."""
     flat = parts[0]
     ranges = {a.index: a.stop for a in scope.axes}
     for part in parts[1:]:

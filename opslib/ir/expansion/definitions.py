@@ -140,9 +140,11 @@ def _match_use(
     if isinstance(own, syntax.Pack) and isinstance(there, syntax.Pack):
         if own.value is not None and there.value is not None:
             _match_use(own.value, there.value, names, ranges, found)
-    elif isinstance(own, syntax.Name) and isinstance(there, syntax.Name):
-        if own.name in names and there.name in ranges:
-            found.setdefault(own.name, ranges[there.name])
+        return
+    if not isinstance(own, syntax.Name) or not isinstance(there, syntax.Name):
+        return
+    if own.name in names and there.name in ranges:
+        found.setdefault(own.name, ranges[there.name])
 
 
 def _extent(

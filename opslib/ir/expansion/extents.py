@@ -147,6 +147,9 @@ def _item(
             chosen = static_axes(frame, weave.arguments[2])
             outer = tuple(d for k, d in enumerate(dims) if k not in chosen)
             inner = tuple(d for k, d in enumerate(dims) if k in chosen)
-            for argument, part in zip(weave.arguments[:2], (outer, inner), strict=True):
+            for argument, extents in (
+                (weave.arguments[0], outer),
+                (weave.arguments[1], inner),
+            ):
                 if isinstance(argument, syntax.Name) and argument.name in names:
-                    found.setdefault(argument.name, part)
+                    found.setdefault(argument.name, extents)

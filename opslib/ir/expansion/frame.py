@@ -171,8 +171,8 @@ def fresh(frame: Frame, scope: Scope, base: str) -> str:
     while True:
         name = base if number == 1 else f"{base}{joint}{number}"
         owner = shared.owners.get(name, shared.definition)
-        if name not in live and name not in shared.reserved:
-            if owner == shared.definition:
-                shared.owners[name] = owner
-                return name
+        free = name not in live and name not in shared.reserved
+        if free and owner == shared.definition:
+            shared.owners[name] = owner
+            return name
         number += 1

@@ -130,12 +130,11 @@ def _function(frame: Frame, node: syntax.Apply, scope: Scope) -> Entries | Expr:
             return packs.on(axes, *wide)
         case "head" | "tail":
             axis = static(frame, arguments[1])
+            # A gap lies between two axes; an axis is left out itself.
             gap = isinstance(axis, int)
-            at = axis if gap else axis[0]
-            inner = entries(0)
-            if node.function == "head":
-                return inner[:at]
-            return inner[at if gap else at + 1 :]
+            at = axis if isinstance(axis, int) else axis[0]
+            after = at if gap else at + 1
+            return entries(0)[:at] if node.function == "head" else entries(0)[after:]
         case "permute":
             return packs.permute(entries(0), _order(frame, arguments[1], entries(0)))
         case "unpermute":

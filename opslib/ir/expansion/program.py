@@ -156,12 +156,13 @@ def _keep(
     indices = tuple(a.index for a in axes)
     declared = draft.declared(name)
     wanted = name in draft.statics.results
-    if wanted and declared is not None and not _is_read(draft.operator, name):
-        if recurrent is None or declared == value.dtype:
-            draft.outputs[name] = Tensor(name, declared, dims)
-            rounded = cast(value, declared)
-            draft.defines.append(Define(name, axes, indices, rounded, None, recurrent))
-            return
+    # A recurrence goes on with what it stored, so that must not have been rounded.
+    whole = recurrent is None or declared == value.dtype
+    if wanted and declared and whole and not _is_read(draft.operator, name):
+        draft.outputs[name] = Tensor(name, declared, dims)
+        rounded = cast(value, declared)
+        draft.defines.append(Define(name, axes, indices, rounded, None, recurrent))
+        return
     local = f"{name}_wide" if wanted else name
     if recurrent is not None and local != name:
         value = renamed(value, {name: local})

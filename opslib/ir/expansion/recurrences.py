@@ -21,8 +21,7 @@ from opslib.ir.expr import (
     transform,
     walk,
 )
-from opslib.language import syntax
-from opslib.language import tree
+from opslib.language import syntax, tree
 
 
 def reads_itself(definition: syntax.Definition, target: syntax.Target) -> bool:
@@ -122,7 +121,7 @@ def renamed(value: Expr, new: Mapping[str, str]) -> Expr:
 
 
 def _shift(axis: Axis, index: Expr) -> int:
-    """k of the index ``axis + k``; the checker admits only literal shifts."""
+    """K of the index ``axis + k``; the checker admits only literal shifts."""
     if isinstance(index, Prim) and index.op in ("add", "sub"):
         left, right = index.args
         sign = 1 if index.op == "add" else -1

@@ -59,8 +59,8 @@ def _axes(
     names: list[str] = []
     for node in walk(roots):
         if isinstance(node, syntax.Name) and node.name not in known:
-            if node.name not in names:
-                names.append(node.name)
+            names.append(node.name)
+            known.add(node.name)
     found = infer(frame, (target, definition.value), frozenset(names), Scope())
     packed = [n for n in walk(roots) if isinstance(n, syntax.Pack)]
     axes: list[Axis] = []

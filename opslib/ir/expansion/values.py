@@ -8,8 +8,8 @@ from typing import Any
 from opslib.errors import DTypeError, SpecError
 from opslib.ir.build import (
     arithmetic,
-    both,
     boolean,
+    both,
     cast,
     compare,
     either,
@@ -120,10 +120,10 @@ def _name(frame: Frame, node: syntax.Name, scope: Scope) -> Expr:
     if name in frame.sizes:
         return frame.sizes[name]
     if name in frame.operands or name in frame.absent:
-        everywhere = (syntax.Pack(value=None, span=node.span),)
         operand = frame.operands.get(name)
-        if operand is not None and not operand.groups:
-            everywhere = ()
+        everywhere: tuple[syntax.Expression, ...] = ()
+        if operand is None or operand.groups:
+            everywhere = (syntax.Pack(value=None, span=node.span),)
         read = syntax.Index(base=name, items=everywhere, span=node.span)
         return _index(frame, read, scope)
     if name in frame.attributes:

@@ -6,18 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from opslib.ir.dtypes import INT64, compute_type
+from opslib.ir.dtypes import INT64, UINT64, compute_type
 from opslib.ir.expr import (
     ONE,
     ZERO,
     Axis,
     Cast,
-    Const,
     Expr,
+    Fold,
+    Index,
     Order,
+    Program,
     Read,
+    Scan,
     Var,
     free_indices,
+    walk,
 )
 from opslib.ir.loops import (
     Alloc,
@@ -55,42 +59,38 @@ _SHORT = {
 
 
 def row(body: Body, node: Order) -> Expr:
-    """Emits the sorted row of `node`; gives the name of the row asked for as a Var."""
+    """Emits the ordered row of `node`; gives the name of the row asked for as a Var.
+
+    Only the ranks that the program asks for are there.
+    """
     builder = body.builder
     pair = ("order", node.axis, node.value, node.descending)
     found = body.known.get(pair)
     if found is None:
         ((value,), axis), length = opened(body, node.axis, (node.value,))
-        dtype = compute_type(node.value.dtype)
+        given = _row_in_memory(body, axis, value, length)
+        dtype = compute_type(value.dtype)
         values = builder.allocate("ordered", dtype, (length,), not body.parallel)
         places = builder.allocate("places", INT64, (length,), not body.parallel)
-        body.statements += (Alloc(values), Alloc(places))
-        vector = not body.vector
-        inner = body.within((axis.name,), vector=vector)
-        spot = (arith.sub(axis.index, axis.start),)
-        inner.statements.append(Store(values.name, spot, inner.lower(value)))
-        body.statements.append(
-            For(axis, "vector" if vector else "serial", tuple(inner.statements))
-        )
-        limit = _limit(node, axis)
-        scratch = builder.allocate("scratch", dtype, (length,), not body.parallel)
-        others = builder.allocate("scratch", INT64, (length,), not body.parallel)
-        body.statements += (Alloc(scratch), Alloc(others))
+        work = (arith.mul(arith.integer(4), length),)
+        words = builder.allocate("words", UINT64, work, not body.parallel)
+        body.statements += (Alloc(values), Alloc(places), Alloc(words))
+        first, last = _ranks(builder.program) or (ZERO, arith.extent(axis))
         kind = _SHORT[dtype.name]
         body.statements.append(
             Intrinsic(
-                f"sort_{kind}",
-                f"ops_sort_{kind}({{0}}, {{1}}, {{2}}, {{3}}, {{4}}, {{5}}, {{6}})",
+                f"order_{kind}",
+                f"ops_order_{kind}"
+                "({0}, {1}, {2}, {3}, {4}, {5}, {6}, {7})",
                 (
-                    Place(values.name, (ZERO,), True),
-                    Place(places.name, (ZERO,), True),
-                    Place(scratch.name, (ZERO,), True),
-                    Place(others.name, (ZERO,), True),
+                    given,
+                    *(Place(b.name, (ZERO,), True) for b in (values, places, words)),
                     arith.extent(axis),
-                    limit,
+                    first,
+                    last,
                     ONE if node.descending else ZERO,
                 ),
-                sort_meaning,
+                order_meaning,
                 ("opslib_order.h",),
             )
         )
@@ -100,32 +100,38 @@ def row(body: Body, node: Order) -> Expr:
     return body.known[(pair, 1)] if node.output else found
 
 
-def best(body: Body, monoid: Monoid, axis: Axis, value: Expr) -> tuple[Expr, ...]:
-    """Argmax or argmin of a row: its value, and its position (-1 of an empty row)."""
+def _row_in_memory(body: Body, axis: Axis, value: Expr, length: Expr) -> Place:
+    """Where the values along `axis` lie side by side: there already, or copied."""
     builder = body.builder
-    inner = body.within((axis.name,), vector=True)
+    vector = not body.vector
+    inner = body.within((axis.name,), vector=vector)
     value = inner.lower(value)
     dtype = compute_type(value.dtype)
     buffer = builder.buffers.get(value.tensor) if isinstance(value, Read) else None
-    place: Place | None = None
     if buffer is not None and buffer.dtype == dtype and not inner.statements:
         assert isinstance(value, Read)
         free = [axis.name in free_indices(i) for i in value.indices]
         contiguous = buffer.strides and buffer.strides[-1] is ONE
         if contiguous and value.indices[-1] is axis.index and sum(free) == 1:
-            place = Place(value.tensor, (*value.indices[:-1], axis.start))
+            return Place(value.tensor, (*value.indices[:-1], axis.start))
+    row_of = builder.allocate("row", dtype, (length,), not body.parallel)
+    body.statements.append(Alloc(row_of))
+    spot = (arith.sub(axis.index, axis.start),)
+    inner.statements.append(Store(row_of.name, spot, value))
+    body.statements.append(
+        For(axis, "vector" if vector else "serial", tuple(inner.statements))
+    )
+    return Place(row_of.name, (ZERO,))
+
+
+def best(body: Body, monoid: Monoid, axis: Axis, value: Expr) -> tuple[Expr, ...]:
+    """Argmax or argmin of a row: its value, and its position (-1 of an empty row)."""
+    builder = body.builder
+    dtype = compute_type(value.dtype)
     start = body.let("first", axis.start)
-    if place is None:
-        length = arith.upper_extent(axis)
-        shape = arith.extent(axis) if length is None else length
-        row_of = builder.allocate("row", dtype, (shape,), not body.parallel)
-        body.statements.append(Alloc(row_of))
-        spot = (arith.sub(axis.index, start),)
-        inner.statements.append(Store(row_of.name, spot, value))
-        body.statements.append(
-            For(Axis(axis.name, start, axis.stop), "vector", tuple(inner.statements))
-        )
-        place = Place(row_of.name, (ZERO,))
+    length = arith.upper_extent(axis)
+    shape = arith.extent(axis) if length is None else length
+    place = _row_in_memory(body, Axis(axis.name, start, axis.stop), value, shape)
     found = [
         Buffer(builder.fresh(base), t, (ONE,), (ONE,), "stack")
         for base, t in (("best", dtype), ("best_at", INT64))
@@ -173,24 +179,58 @@ def argmin_meaning(row: Any, count: int, value: Any, at: Any) -> None:
     value[0] = row[int(at[0])]
 
 
-def _limit(node: Order, axis: Axis) -> Expr:
-    """How many of the first elements are asked for; all, unless `at` says fewer."""
-    return node.at if isinstance(node.at, Const) else arith.extent(axis)
+def _ranks(program: Program) -> tuple[Expr, Expr] | None:
+    """The first rank that any Order of the program asks for, and the end of them.
+
+    None if that depends on more than sizes and attributes.
+    """
+    found: tuple[Expr, Expr] | None = None
+    for define in program.defines:
+        axes = {a.name: a for a in define.axes}
+        roots = (define.value, *define.axes, *define.indices)
+        inside: set[str] = set()
+        for n in walk(*roots):
+            if isinstance(n, Fold):
+                inside.update(a.name for a in n.axes)
+            elif isinstance(n, Scan | Order):
+                inside.add(n.axis.name)
+        for n in walk(*roots):
+            if not isinstance(n, Order):
+                continue
+            span = n.at, arith.add(n.at, ONE)
+            if isinstance(n.at, Index):
+                if n.at.name not in axes or n.at.name in inside:
+                    return None
+                span = axes[n.at.name].start, axes[n.at.name].stop
+            if any(map(arith.varies, span)):
+                return None
+            found = span if found is None else _joined(found, span)
+    return found
 
 
-def sort_meaning(
+def _joined(a: tuple[Expr, Expr], b: tuple[Expr, Expr]) -> tuple[Expr, Expr]:
+    if a[0] is b[0] and a[1] is b[1]:
+        return a
+    return arith.least(a[0], b[0]), arith.most(a[1], b[1])
+
+
+def order_meaning(
+    row: Any,
     values: Any,
     places: Any,
-    scratch: Any,
-    others: Any,
+    words: Any,
     count: int,
-    limit: int,
+    first: int,
+    last: int,
     descending: int,
 ) -> None:
-    """What ``ops_sort_D`` leaves: sorted values, positions; stable, nan as in NumPy."""
-    del scratch, others, limit
+    """What ``ops_order_D`` leaves: values and positions of some ranks; stable.
+
+    A nan is as in NumPy: last, and so first when descending.
+    """
+    del words
     n = int(count)
-    given = np.array(values[:n])
+    given = np.array(row[(0,) * (row.ndim - 1)][:n])
     nan = given != given
     if descending:
         # nan first, equal ones in their old order.
@@ -199,8 +239,9 @@ def sort_meaning(
         )
     else:
         order = np.argsort(given, kind="stable")
-    values[:n] = given[order]
-    places[:n] = order
+    asked = slice(max(int(first), 0), min(int(last), n))
+    values[asked] = given[order[asked]]
+    places[asked] = order[asked]
 
 
 def _descending(given: Any) -> Any:

@@ -1,0 +1,143 @@
+"""`use`, receipts, fallbacks, the environment: what runs where."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import opslib
+
+X = np.arange(6, dtype=np.float32)
+ROOT = Path(__file__).parents[2]
+
+
+def ran(*args: Any, **named: Any) -> str:
+    with opslib.receipts() as found:
+        opslib.add(X, X, *args, **named)
+    (receipt,) = found
+    return receipt.device
+
+
+def test_use_and_its_nesting() -> None:
+    with opslib.use("numpy"):
+        assert ran() == "numpy"
+        with opslib.use("cpu"):
+            assert ran() == "cpu"
+            assert ran(backend="numpy") == "numpy"
+        assert ran() == "numpy"
+        with opslib.use(fallback="allow"):
+            assert ran() == "numpy"
+    assert ran() == "cpu"
+
+
+def test_use_ends_with_an_exception() -> None:
+    with pytest.raises(KeyError), opslib.use("numpy"):
+        raise KeyError
+    assert ran() == "cpu"
+
+
+def test_a_thread_starts_without_settings() -> None:
+    found: list[str] = []
+    with opslib.use("numpy"):
+        thread = threading.Thread(target=lambda: found.append(ran()))
+        thread.start()
+        thread.join()
+    assert found == ["cpu"]
+
+
+def test_receipts() -> None:
+    with opslib.receipts() as found:
+        opslib.add(X, X)
+        opslib.add(X, 2)
+        with opslib.receipts() as inner:
+            opslib.exp(X)
+    assert [r.operator for r in found] == ["add", "add"]
+    assert [r.operator for r in inner] == ["exp"]
+    first = found[0]
+    assert first.shapes == ((6,), (6,))
+    assert first.dtypes == (("x1", "float32"), ("x2", "float32"))
+    assert first.fallback == ""
+    assert not first.simulated
+    assert str(first).startswith("add ran on cpu (")
+
+
+def test_an_unknown_backend() -> None:
+    with pytest.raises(opslib.BackendUnavailable, match="did you mean 'numpy'") as caught:
+        opslib.add(X, X, backend="numpi")
+    assert "registered here" in str(caught.value)
+    with pytest.raises(opslib.BackendUnavailable, match="did you mean 'cpu'"):
+        with opslib.use("cpuu"):
+            pass
+    with pytest.raises(opslib.BackendUnavailable):
+        opslib.add(X, X, backend="cpu:7")
+    with pytest.raises(opslib.ArgumentError):
+        with opslib.use(3):  # type: ignore[arg-type]
+            pass
+    with pytest.raises(opslib.ArgumentError, match="fallback must be"):
+        with opslib.use(fallback="never"):  # type: ignore[arg-type]
+            pass
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The NumPy backend supports nothing."""
+    from opslib.dispatch import call
+    from opslib.runtime import registry
+
+    backend = registry.load("numpy")
+    monkeypatch.setattr(
+        type(backend), "supports", lambda self, program, device: "it is on strike"
+    )
+    monkeypatch.setattr(call, "_plans", call.Cache())
+
+
+@pytest.mark.usefixtures("refusing")
+def test_fallback_policies() -> None:
+    x = X[:5].copy()
+    with pytest.raises(opslib.BackendUnavailable, match="on strike"):
+        opslib.add(x, x, backend="numpy")
+    with opslib.use("numpy"), pytest.raises(opslib.BackendUnavailable):
+        opslib.add(x, x)
+    with opslib.use("numpy", fallback="allow"), opslib.receipts() as found:
+        np.testing.assert_array_equal(opslib.add(x, x), x + x)
+    assert found[0].device == "cpu"
+    assert found[0].fallback == "numpy: it is on strike"
+    with opslib.use("numpy", fallback="warn"):
+        for _ in range(2):
+            with pytest.warns(opslib.OpslibWarning, match="add runs on cpu: .*strike"):
+                opslib.add(x, x)
+
+
+def test_a_mistyped_name_is_no_reason_to_fall_back() -> None:
+    with opslib.use(fallback="allow"), pytest.raises(opslib.BackendUnavailable):
+        opslib.add(X, X, backend="nummpy")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("value", "want"), [("numpy", "numpy"), ("", "cpu"), ("nunpy", "did you mean")]
+)
+def test_the_environment(value: str, want: str) -> None:
+    code = (
+        "import numpy as np, opslib\n"
+        "with opslib.receipts() as r: opslib.add(np.ones(2), np.ones(2))\n"
+        "print(r[0].device)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "OPSLIB_BACKEND": value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert want in found.stdout + found.stderr
+    if want == "did you mean":
+        assert "OPSLIB_BACKEND=nunpy" in found.stderr
