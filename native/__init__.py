@@ -1,1 +1,1 @@
-"""C text the generated kernels include: portable SIMD and mathematics with stated ulp."""
+"""C text that generated kernels include: portable SIMD, mathematics of stated ulp."""

@@ -158,6 +158,10 @@ OPS_KEY_UNSIGNED(u16, u16, 16) OPS_KEY_UNSIGNED(u8, u8, 8)
     OPS_INLINE ops_##W ops_word_##D##_##W(ops_##D x, ops_##U flip, int64_t at) {         \
         return (ops_##W)(ops_##U)(ops_key_##D(x) ^ flip) << HALF | (ops_##W)at;          \
     }                                                                                    \
+    OPS_INLINE ops_v_##M ops_beyond_##D##_##W(const ops_##D *x, ops_v_##D edge, int down) {\
+        return down ? ~(ops_v_##M)(ops_load_##D(x) <= edge)                              \
+                    : ~(ops_v_##M)(ops_load_##D(x) >= edge);                             \
+    }                                                                                    \
     /* Words of the first `last`, and of others that came by; gives how many. */         \
     RARE OPS_CALL int64_t ops_first_##D##_##W(const ops_##D *x, ops_##W *a, ops_##W *b,  \
                                               int64_t n, int64_t last, int64_t room,     \
@@ -171,6 +175,8 @@ OPS_KEY_UNSIGNED(u16, u16, 16) OPS_KEY_UNSIGNED(u8, u8, 8)
             if (have + OPS_LANES > room) {                                               \
                 ops_select_##W(a, b, have, last);                                        \
                 have = last;                                                             \
+                /* A little at a time from here: the bar soon rises. */                  \
+                room = 2 * last + 4 * OPS_LANES;                                         \
                 bar = ops_most_##W(a, last);                                             \
                 edge = ops_splat_##D(x[(int64_t)(bar & (((ops_##W)1 << HALF) - 1))]);    \
                 bar >>= HALF;                                                            \
@@ -179,20 +185,31 @@ OPS_KEY_UNSIGNED(u16, u16, 16) OPS_KEY_UNSIGNED(u8, u8, 8)
             /* A nan anywhere stops it: the words decide. */                             \
             for (; i + 4 * OPS_LANES <= n; i += 4 * OPS_LANES) {                         \
                 ops_v_##M m = {0};                                                       \
-                for (int p = 0; p < 4; p++) {                                            \
-                    ops_v_##D v = ops_load_##D(x + i + p * OPS_LANES);                   \
-                    m |= flip ? ~(ops_v_##M)(v <= edge) : ~(ops_v_##M)(v >= edge);       \
-                }                                                                        \
+                for (int p = 0; p < 4; p++)                                              \
+                    m |= ops_beyond_##D##_##W(x + i + p * OPS_LANES, edge, flip != 0);   \
                 if (ops_any_i32(__builtin_convertvector(m, ops_v_i32))) break;           \
             }                                                                            \
             int64_t end = i + 4 * OPS_LANES < n ? i + 4 * OPS_LANES : n;                 \
             while (i < end && have + OPS_LANES <= room) {                                \
-                int64_t stop = i + OPS_LANES < end ? i + OPS_LANES : end;                \
-                for (; i < stop; i++) {                                                  \
-                    ops_##W w = ops_word_##D##_##W(x[i], flip, i);                       \
-                    a[have] = w;                                                         \
-                    have += w >> HALF < bar;                                             \
+int64_t left = end - i < OPS_LANES ? end - i : OPS_LANES;                                \
+                if (left == OPS_LANES) {                                                 \
+                    ops_v_##M m = ops_beyond_##D##_##W(x + i, edge, flip != 0);          \
+                    if (ops_any_i32(__builtin_convertvector(m, ops_v_i32))) {            \
+                        ops_##W w[OPS_LANES];                                            \
+                        for (int l = 0; l < OPS_LANES; l++)                              \
+                            w[l] = ops_word_##D##_##W(x[i + l], flip, i + l);            \
+                        for (int l = 0; l < OPS_LANES; l++) {                            \
+                            a[have] = w[l];                                              \
+                            have += w[l] >> HALF < bar;                                  \
+                        }                                                                \
+                    }                                                                    \
+                } else {                                                                 \
+                    for (int64_t j = i; j < end; j++) {                                  \
+                        a[have] = ops_word_##D##_##W(x[j], flip, j);                     \
+                        have += a[have] >> HALF < bar;                                   \
+                    }                                                                    \
                 }                                                                        \
+                i += left;                                                               \
             }                                                                            \
         }                                                                                \
         return have;                                                                     \

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from opslib.errors import BackendUnavailable, DeviceError
-from opslib.ir.dtypes import DType, compute_type
+from opslib.ir.dtypes import BFLOAT16, DType, compute_type
 from opslib.ir.expr import Program
 from opslib.runtime import pool, toolchain
 from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device, View
 
 from .renderer import CpuKernel, kernel, kernels
-from .target import has_amx, host_target, processor_name
+from .target import blocking_target, has_amx, host_target, processor_name
 
 
 class CpuBackend:
@@ -35,12 +35,17 @@ class CpuBackend:
         return device.why_not
 
     def arithmetic(self, dtype: DType, device: Device) -> Arithmetic | None:
-        """IEEE arithmetic in the compute type; functions as native/ulp.json states."""
+        """IEEE arithmetic in the compute type; functions as native/ulp.json states.
+
+        Contractions of bfloat16 use vdpbf16ps where the processor has it, which takes
+        subnormals as zero (Intel SDM, "DAZ and FTZ" of the instruction).
+        """
         compute = compute_type(dtype)
         return Arithmetic(
             unit_roundoff=compute.unit_roundoff if compute.is_float else 0.0,
             accumulator=compute,
             ulp=_ulp().get("f64" if compute.bits == 64 else "f32", {}),
+            flushes=dtype == BFLOAT16 and blocking_target().bf16_dot,
         )
 
     def compile(self, program: Program, device: Device) -> CpuKernel:

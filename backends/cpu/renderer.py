@@ -21,11 +21,11 @@ from opslib.errors import KernelError, OperandIndexError
 from opslib.ir import loops
 from opslib.ir.expr import Const, Program, Scalar
 from opslib.ir.printer import fingerprint
-from opslib.lowering import lower
+from opslib.lowering import cpu_target, lower
 from opslib.lowering.passes import show
 from opslib.runtime import cache, launcher, pool, toolchain
 
-from .target import compiler_flags, host_target
+from .target import blocking_target, compiler_flags, host_target
 
 # More layouts than this of one program share the one that assumes nothing.
 MAX_LAYOUTS = 8
@@ -197,7 +197,8 @@ def build(requests: Sequence[tuple[Program, str, Layout]]) -> list[Variant]:
     for program, name, layout in requests:
         tensors = (*program.inputs, *program.outputs)
         by_name = {t.name: kind for t, kind in zip(tensors, layout, strict=True)}
-        kernels.append(lower(program, by_name, name=name))
+        with cpu_target.use(blocking_target()):
+            kernels.append(lower(program, by_name, name=name))
     source = print_unit(kernels)
     show("source", source)
     compiler = toolchain.find_toolchain()

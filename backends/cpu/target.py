@@ -13,6 +13,8 @@ import os
 import platform
 from dataclasses import dataclass
 
+from opslib.lowering.cpu_target import CpuTarget, for_row
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -114,6 +116,15 @@ def host_target() -> Target:
         ):
             return row
     return TARGETS[-1]
+
+
+@functools.cache
+def blocking_target() -> CpuTarget:
+    """This machine's row as the contraction skeletons block for it."""
+    row = host_target()
+    size = row.vector_bytes or vector_bits(row) // 8
+    arm = platform.machine() in _ARM
+    return for_row(row.name, size, processor_flags(), arm)
 
 
 def vector_bits(target: Target) -> int:

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
+
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch import outputs
 from opslib.dispatch.caches import Cache, kernel_for, program_for
 from opslib.dispatch.coalesce import coalesce
 from opslib.dispatch.signature import python_name, result_class
-from opslib.dispatch.strides import Strides
+from opslib.dispatch.strides import Strides, host_strides
 from opslib.errors import ArgumentError, DTypeError, OpslibError, ShapeError, SpecError
 from opslib.ir.bind import Given, bind
 from opslib.ir.binding import Argument, Binding
@@ -89,7 +91,7 @@ class Plan:
         targets = outputs.targets(out, name, self.key.library)
         if targets is not None:
             outputs.check(targets, out, self.binding, name)
-        results = self.execute(flat, targets, out)
+        results = self.execute(self._laid_out(flat), targets, out)
         if len(results) == 1:
             return results[0]
         return _result_type(self.operator, self.key.results)(*results)
@@ -115,6 +117,20 @@ class Plan:
                 given = have.dtype or f"a Python {have.weak}"
                 expected = want.dtype or f"a Python {want.weak}"
                 self._refuse(DTypeError, f"takes '{t.name}' of {expected}, not {given}")
+
+    def _laid_out(self, flat: Sequence[Any]) -> list[Any]:
+        """The arrays, copied where their axes do not merge as those of the plan."""
+        if not (self.backend.strided and self.device.host_memory):
+            return list(flat)
+        planned = dict(self.key.strides)
+        found = []
+        for array, t, home in zip(flat, self.binding.inputs, self.at_home, strict=True):
+            if not home:
+                array = foreign.on_host(array, t.dtype)
+                if host_strides(array, t.view) != planned[t.name]:
+                    array = np.ascontiguousarray(array).reshape(array.shape)
+            found.append(array)
+        return found
 
     def _refuse(self, kind: type[OpslibError], what: str) -> NoReturn:
         raise kind(

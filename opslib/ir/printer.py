@@ -255,12 +255,14 @@ def kernel_text(kernel: loops.Kernel) -> str:
 
 
 def text(form: Any) -> str:
-    """The text of any of the program forms (Tiles: its dataclass text)."""
+    """The text of any of the program forms."""
     if isinstance(form, Program):
         return program_text(form)
     if isinstance(form, loops.Kernel):
         return kernel_text(form)
-    return f"{form!r}\n"
+    from opslib.ir.print_tiles import tile_program_text  # It prints with this module.
+
+    return tile_program_text(form)
 
 
 def fingerprint(program: Program) -> str:
