@@ -147,7 +147,7 @@ def _groups(
     groups: list[list[int]] = [[0]]
     for k in range(1, rank):
         joined = k not in cuts and all(
-            _joins(t, strides[t.name], pack, k) for t in tensors
+            _joins(t, strides[t.name], pack, groups[-1], k) for t in tensors
         )
         if joined:
             groups[-1].append(k)
@@ -160,32 +160,33 @@ def _joins(
     tensor: BoundInput | BoundOutput,
     strides: Sequence[int],
     pack: str | None,
+    group: Sequence[int],
     k: int,
 ) -> bool:
-    """Whether entries k - 1 and k of the pack can be one axis of the tensor."""
+    """Whether entry k of the pack can be one axis of the tensor with a group of them."""
     places = [
-        [d for d, tag in enumerate(tensor.tags) if tag == (pack, j)] for j in (k - 1, k)
+        [d for d, tag in enumerate(tensor.tags) if tag == (pack, j)]
+        for j in (*group, k)
     ]
-    if not places[0] and not places[1]:
+    if not any(places):
         return True
-    if len(places[0]) != 1 or len(places[1]) != 1:
+    if any(len(found) != 1 for found in places):
         return False
-    first, second = places[0][0], places[1][0]
-    if second != first + 1:
+    axes = [found[0] for found in places]
+    if axes != list(range(axes[0], axes[0] + len(axes))):
         return False
-    extents = tensor.view.extents
-    # An axis of length 1 has no stride worth the name, and merges with anything; an
-    # empty array has none at all. Broadcast axes keep their own length in `extents`.
-    if 1 in (extents[first], extents[second]) or 0 in extents:
-        shape = tensor.view.shape
-        same = (shape[first] == extents[first]) and (shape[second] == extents[second])
-        if same:
-            return True
-    if (tensor.view.shape[first] == extents[first]) != (
-        tensor.view.shape[second] == extents[second]
-    ):
-        return False
-    return strides[first] == strides[second] * extents[second]
+    shape, extents = tensor.view.shape, tensor.view.extents
+    # An axis of length 1 has no stride worth the name, and merges with anything: what
+    # counts is the nearest longer one, for (a, 1, b) are two axes or one by a and b.
+    longer = [d for d in axes[:-1] if extents[d] != 1]
+    last = axes[-1]
+    if not longer or extents[last] == 1:
+        return True
+    if (shape[longer[-1]] == extents[longer[-1]]) != (shape[last] == extents[last]):
+        return False  # Broadcast beside one that is not.
+    if 0 in extents:
+        return True
+    return strides[longer[-1]] == strides[last] * extents[last]
 
 
 def _regrouped(value: Any, groups: Groups) -> Any:

@@ -17,7 +17,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from opslib.ir.dtypes import BOOL, INT64, DType
@@ -42,11 +42,14 @@ def _key(value: Any) -> Any:
 
 class _Interned(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
-            args += tuple(kwargs.pop(n) for n in names[len(args) :] if n in kwargs)
-            if kwargs:
-                raise TypeError(f"{cls.__name__} got {sorted(kwargs)}")
+        if len(args) < len(cls.__match_args__):  # type: ignore[attr-defined]
+            # Defaults are filled in first: left out or written out, it is one node.
+            rest = fields(cls)[len(args) :]  # type: ignore[arg-type]
+            args += tuple(
+                kwargs.pop(f.name) if f.name in kwargs else f.default for f in rest
+            )
+        if kwargs or MISSING in args:
+            raise TypeError(f"{cls.__name__} got {args} {sorted(kwargs)}")
         key = (cls, *map(_key, args))
         with _LOCK:
             found = _TABLE.get(key)

@@ -172,9 +172,7 @@ class AllocTile:
     buffer: TileBuffer
 
 
-TileStatement = (
-    Copy | Mma | Map | RowFold | Wait | TileLoop | Role | AllocTile
-)
+TileStatement = Copy | Mma | Map | RowFold | Wait | TileLoop | Role | AllocTile
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     build = renderer.build
 
     def counted(*args: Any, **named: Any) -> Any:
-        made.append(str(args[0])[:80])
+        made.extend(str(request[0].name) for request in args[0])
         return build(*args, **named)
 
     monkeypatch.setattr(renderer, "build", counted)
@@ -97,16 +97,15 @@ def test_random_shapes_compile_few_kernels(make: Make, compiled: list[str]) -> N
     name = "sum" if make is total else make.__name__
     function = getattr(opslib, name)
     function.handle._fast.clear()
-    kernels: set[int] = set()
-    layouts: set[tuple[str, ...]] = set()
+    kernels: dict[int, Any] = {}
     rng = np.random.default_rng(7)
     backend, _ = registry.device("cpu")
     assert backend.name == "cpu"
     for _ in range(1000):
         arrays, attributes = make(rng)
+        function(*arrays, **attributes)
         plan = function.plan(*arrays, **attributes)
-        kernels.add(id(plan.kernel))
-        ranks = [len(t.view.extents) for t in plan.merged.inputs]
-        layouts.add(tuple(map(str, ranks)))
-    assert len(kernels) <= BUDGET, f"{len(kernels)} kernels, of ranks {sorted(layouts)}"
-    assert len(compiled) <= 2 * BUDGET, f"{len(compiled)} were compiled"
+        kernels[id(plan.kernel)] = [t.view.extents for t in plan.merged.inputs]
+    assert len(kernels) <= BUDGET, f"{len(kernels)} kernels, such as {kernels}"
+    # A kernel may come in a few variants, by which arrays are contiguous.
+    assert len(compiled) <= BUDGET, f"{len(compiled)} variants of {len(kernels)} kernels"

@@ -32,8 +32,10 @@ from opslib.ir.expr import (
     Fold,
     Order,
     Scan,
+    Var,
     substitute,
 )
+from opslib.ir.monoid import Monoid
 from opslib.ir.packs import ravel
 from opslib.language import syntax
 from opslib.language.tree import walk
@@ -157,28 +159,60 @@ def _fold(
 ) -> Expr:
     argument = _argument(frame, node, inner)
     name = node.function
+    if not axes:
+        return _of_one(name, argument)
     match name:
         case "sum" | "prod" | "mean":
             argument = cast(argument, sum_type(argument.dtype))
             make = monoid.product_of if name == "prod" else monoid.sum_of
-            total = Fold(make(argument.dtype), axes, (argument,))
+            total = folded(make(argument.dtype), axes, (argument,))
             if name != "mean":
                 return total
             count = product([extent(a) for a in axes])
             return arithmetic("div", _as_float(total), count)
         case "max":
-            return Fold(monoid.maximum_of(argument.dtype), axes, (argument,))
+            return folded(monoid.maximum_of(argument.dtype), axes, (argument,))
         case "min":
-            return Fold(monoid.minimum_of(argument.dtype), axes, (argument,))
+            return folded(monoid.minimum_of(argument.dtype), axes, (argument,))
         case "any":
-            return Fold(monoid.ANY, axes, (boolean(argument),))
+            return folded(monoid.ANY, axes, (boolean(argument),))
         case "all":
-            return Fold(monoid.ALL, axes, (boolean(argument),))
+            return folded(monoid.ALL, axes, (boolean(argument),))
         case "count":
-            return Fold(monoid.count_of(), axes, (boolean(argument),))
+            return folded(monoid.count_of(), axes, (boolean(argument),))
     position = axes[0].index if len(axes) == 1 else _flat(axes)
     made = monoid.arg_of(argument.dtype, name == "argmax")
-    return Fold(made, axes, (argument, position), scope.output)
+    return folded(made, axes, (argument, position), scope.output)
+
+
+def _of_one(name: str, argument: Expr) -> Expr:
+    """A fold over no axes at all: of the one element there is."""
+    match name:
+        case "sum" | "prod":
+            return cast(argument, sum_type(argument.dtype))
+        case "mean":
+            return _as_float(cast(argument, sum_type(argument.dtype)))
+        case "any" | "all":
+            return boolean(argument)
+        case "count":
+            return cast(boolean(argument), INT64)
+        case "argmax" | "argmin":
+            return ZERO
+    return argument
+
+
+def folded(
+    made: Monoid, axes: tuple[Axis, ...], args: tuple[Expr, ...], output: int = 0
+) -> Expr:
+    """A fold; over no axes at all (a scalar's sum) it is the one element itself."""
+    if axes:
+        return Fold(made, axes, args, output)
+    given: dict[Expr, Expr] = {Var(f"x{k}", a.dtype): a for k, a in enumerate(args)}
+    state: dict[Expr, Expr] = {
+        Var(f"s{k}", lifted.dtype): substitute(lifted, given)
+        for k, lifted in enumerate(made.lift)
+    }
+    return substitute(made.finish[output], state)
 
 
 def _as_float(node: Expr) -> Expr:

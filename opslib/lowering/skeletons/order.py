@@ -36,6 +36,7 @@ from opslib.ir.loops import (
     Store,
 )
 from opslib.ir.monoid import Monoid
+from opslib.ir.printer import rename
 from opslib.lowering.skeletons import arith
 from opslib.lowering.skeletons.builder import Body
 from opslib.lowering.skeletons.scan import opened
@@ -64,7 +65,12 @@ def row(body: Body, node: Order) -> Expr:
     Only the ranks that the program asks for are there.
     """
     builder = body.builder
-    pair = ("order", node.axis, node.value, node.descending)
+    # Values and positions have each an index of their own for the same row.
+    pair = (
+        "order",
+        *(node.axis.start, node.axis.stop, node.descending),
+        rename(node.value, {node.axis.name: "ordered"}),
+    )
     found = body.known.get(pair)
     if found is None:
         ((value,), axis), length = opened(body, node.axis, (node.value,))

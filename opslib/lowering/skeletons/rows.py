@@ -25,7 +25,7 @@ from opslib.ir.expr import (
 )
 from opslib.ir.loops import Alloc, For, If, Let, Statement, Store
 from opslib.ir.printer import rename
-from opslib.lowering.skeletons import arith, columns, tiles
+from opslib.lowering.skeletons import arith, columns, scan, tiles
 from opslib.lowering.skeletons.arith import integer, product
 from opslib.lowering.skeletons.builder import (
     GRAIN,
@@ -80,6 +80,9 @@ def emit(builder: Builder, body: Body, group: Group, kept: frozenset[str]) -> No
     if longest is ONE:
         body.statements += many
         return
+    swept = scan.swept(builder, body, group.defines, group.depth)
+    if swept is not None:
+        many = [If(swept[0], tuple(swept[1]), tuple(many))]
     few = _rows(builder, body, group, axes, rows, longest, kept, parallel=False)
     is_few = Prim(
         "and",
@@ -101,6 +104,8 @@ def _work(define: Define, depth: int) -> Expr:
         if isinstance(n, Fold):
             sizes = [arith.upper_extent(a) for a in n.axes]
             inner = arith.most(inner, product(e for e in sizes if e is not None))
+        elif isinstance(n, Scan | Order):
+            inner = arith.most(inner, arith.upper_extent(n.axis) or ONE)
     # A fold may not depend on the columns; the larger of both is near enough.
     return arith.most(total, inner)
 
@@ -360,6 +365,25 @@ def _parallel(body: Body, cluster: Cluster, over_columns: bool, finish: Finish) 
             )
         )
         return
+    is_few = None if value is None else columns.few(body.hoist(value), axes)
+    if is_few is None:
+        _blocks(body, axes, value, finish)
+        return
+    assert value is not None
+    many = body.within(())
+    _blocks(many, axes, value, finish)
+    few = body.within(())
+    width = integer(columns.BLOCK)
+    columns.emit(few, axes[0], few.hoist(value), width, finish, split=True)
+    body.statements.append(If(is_few, tuple(few.statements), tuple(many.statements)))
+
+
+def _blocks(
+    body: Body, axes: tuple[Axis, ...], value: Expr | None, finish: Finish
+) -> None:
+    builder = body.builder
+    extents = [a.stop for a in axes]
+    names = [a.name for a in axes]
     last = axes[-1]
     size = columns.BLOCK if value is not None else BLOCK
     blocks = body.let("blocks", arith.ceildiv(last.stop, integer(size)))

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
-from opslib.ir.expr import Axis, Expr, Scan, Var
-from opslib.ir.loops import Alloc, Assign, Declare, For, Store
+from opslib.ir.dtypes import BOOL
+from opslib.ir.expr import (
+    ONE,
+    ZERO,
+    Axis,
+    Define,
+    Expr,
+    Fold,
+    Index,
+    Order,
+    Prim,
+    Read,
+    Scalar,
+    Scan,
+    Var,
+    substitute,
+    walk,
+)
+from opslib.ir.loops import Alloc, Assign, Declare, For, Statement, Store
 from opslib.ir.printer import rename
 from opslib.lowering.skeletons import arith
-from opslib.lowering.skeletons.builder import Body, combined, finished, lifted
+from opslib.lowering.skeletons.arith import integer
+from opslib.lowering.skeletons.builder import (
+    Body,
+    Builder,
+    combined,
+    finished,
+    lifted,
+    needs_statements,
+)
+
+# Rows that are swept together, and how few are not worth it.
+ROWS, FEW = 64, 15
 
 
 def row(body: Body, node: Scan) -> Expr:
@@ -35,6 +63,111 @@ def row(body: Body, node: Scan) -> Expr:
     )
     body.statements.append(For(axis, "serial", tuple(inner.statements)))
     return Var(out.name, node.dtype)
+
+
+def swept(
+    builder: Builder, body: Body, defines: tuple[Define, ...], depth: int
+) -> tuple[Expr, list[Statement]] | None:
+    """Scans of many rows side by side: when that is better, and its loops.
+
+    Rows whose elements lie apart from each other, next to those of other rows, as the
+    columns of a matrix: lanes go over the rows.
+    """
+    if len(defines) != 1 or depth + 1 != len(defines[0].axes):
+        return None
+    (define,) = defines
+    *_, lane, along = define.axes
+    scans = [n for n in walk(define.value) if isinstance(n, Scan)]
+    better = _lie_apart(builder, define)
+    if better is None or not scans or define.name not in builder.buffers:
+        return None
+    for n in walk(define.value):
+        if isinstance(n, Fold | Order):
+            return None
+    for n in scans:
+        same = n.axis.start is ZERO and n.axis.stop is along.stop
+        if not same or n.at is not along.index or any(map(needs_statements, n.args)):
+            return None
+    if not all(a.is_dense and not arith.varies(a.stop) for a in define.axes):
+        return None
+    from opslib.lowering.skeletons.rows import unflatten
+
+    outer = Body(builder, body.bound, body.parallel, known=body.known.new_child())
+    names = {a.name: builder.fresh(a.name) for a in define.axes}
+    flat = builder.fresh("block")
+    blocks = outer.let("blocks", arith.ceildiv(lane.stop, integer(ROWS)))
+    inner = outer.within((flat,), parallel=True)
+    heads = [a.stop for a in define.axes[: depth - 1]]
+    *first, block = unflatten(
+        inner, flat, [builder.fresh("at") for _ in range(depth)], [*heads, blocks]
+    )
+    begin = inner.let("begin", arith.mul(block, integer(ROWS)))
+    end = inner.let("end", arith.least(arith.add(begin, integer(ROWS)), lane.stop))
+    across = Axis(names[lane.name], begin, end)
+    points = (*first, across.index, Index(names[along.name]))
+    mapping: dict[Expr, Expr] = {
+        a.index: p for a, p in zip(define.axes, points, strict=True)
+    }
+    step = inner.within((names[along.name],))
+    lanes = step.within((across.name,), vector=True)
+    spot = (arith.sub(across.index, begin),)
+    for node in dict.fromkeys(scans):
+        monoid = node.monoid
+        rows = [
+            builder.allocate(f"{monoid.name}_row", t, (integer(ROWS),), False)
+            for t in monoid.state
+        ]
+        for row_of, identity in zip(rows, monoid.identity, strict=True):
+            inner.statements.append(Alloc(row_of))
+            clear = Store(row_of.name, spot, identity)
+            inner.statements.append(For(across, "vector", (clear,)))
+        here = {**mapping, node.axis.index: points[-1]}
+        args = tuple(lanes.lower(substitute(a, here)) for a in node.args)
+        old = tuple(Read(r.name, spot, r.dtype) for r in rows)
+        new = tuple(
+            lanes.let("state", s) for s in combined(monoid, old, lifted(monoid, args))
+        )
+        for row_of, state in zip(rows, new, strict=True):
+            lanes.statements.append(Store(row_of.name, spot, state))
+        found = substitute(node, mapping)
+        lanes.known[found] = finished(monoid, node.output, new)
+    value = lanes.lower(substitute(define.value, mapping))
+    lanes.statements.append(Store(define.name, points, value))
+    step.statements.append(For(across, "vector", tuple(lanes.statements)))
+    inner.statements.append(
+        For(Axis(names[along.name], ZERO, along.stop), "serial", tuple(step.statements))
+    )
+    count = arith.mul(arith.product(heads), blocks)
+    outer.statements.append(
+        For(Axis(flat, ZERO, count), "parallel", tuple(inner.statements), None, ONE)
+    )
+    enough = arith.less(integer(FEW), lane.stop)
+    return Prim("and", (enough, better), BOOL), outer.statements
+
+
+def _lie_apart(builder: Builder, define: Define) -> Expr | None:
+    """Whether elements along the last axis lie further apart than along the one before.
+
+    Strides say it at launch; None where it is known to be otherwise.
+    """
+    *_, lane, along = define.axes
+    inside = {n.axis.index for n in walk(define.value) if isinstance(n, Scan)}
+    found: Expr | None = None
+    for n in walk(define.value):
+        buffer = builder.buffers.get(n.tensor) if isinstance(n, Read) else None
+        if buffer is None or not isinstance(n, Read):
+            continue
+        steps: list[Expr | None] = [None, None]
+        for index, stride in zip(n.indices, buffer.strides, strict=True):
+            if index is lane.index:
+                steps[0] = stride
+            elif index is along.index or index in inside:
+                steps[1] = stride
+        if steps[0] is None or not isinstance(steps[1], Scalar):
+            return None
+        test = arith.less(steps[0], steps[1])
+        found = test if found is None else Prim("and", (found, test), BOOL)
+    return found
 
 
 def opened(

@@ -1,0 +1,113 @@
+"""Merging axes changes nothing but the number of axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import opslib
+
+extents = st.lists(st.sampled_from([0, 1, 1, 2, 3]), max_size=6)
+
+
+@st.composite
+def arrays(draw: st.DrawFn, shape: list[int]) -> Any:
+    """An array of the shape with any strides: transposed, stepped, reversed, 0."""
+    order = draw(st.permutations(range(len(shape))))
+    steps = [draw(st.sampled_from([1, 1, 2, -1, -2, 0])) for _ in shape]
+    base_shape = [
+        1 if steps[k] == 0 else max(shape[k] * abs(steps[k]), 1) for k in order
+    ]
+    size = int(np.prod(base_shape))
+    base = np.arange(1, size + 1, dtype=np.float32).reshape(base_shape)
+    array = base.transpose(np.argsort(order)) if shape else base
+    cut: list[slice] = []
+    for n, step in zip(shape, steps, strict=True):
+        if step == 0:
+            cut.append(slice(None))
+        elif step > 0:
+            cut.append(slice(0, n * step, step))
+        else:
+            cut.append(slice(None, None, step) if n else slice(0, 0))
+    return np.broadcast_to(array[tuple(cut)], shape)
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[Any, Any]:
+    shape = draw(extents)
+    other = [1 if draw(st.booleans()) else n for n in shape]
+    return draw(arrays(shape)), draw(arrays(other[draw(st.integers(0, len(other))) :]))
+
+
+BACKENDS = ["cpu", "numpy"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=150, deadline=None)
+@given(pairs())
+def test_elementwise(backend: str, pair: tuple[Any, Any]) -> None:
+    x, y = pair
+    np.testing.assert_array_equal(opslib.add(x, y, backend=backend), x + y)
+    plan = opslib.add.plan(x, y, backend=backend)
+    merged = [len(t.view.extents) for t in plan.merged.inputs]
+    contiguous = all(a.flags.c_contiguous and a.shape == x.shape for a in (x, y))
+    if contiguous and backend == "cpu":
+        assert max(merged) <= 1
+    assert max(merged) <= max(x.ndim, y.ndim)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_reductions(backend: str, data: st.DataObject) -> None:
+    x = data.draw(extents.flatmap(lambda shape: arrays(shape)))
+    axis = tuple(k for k in range(x.ndim) if data.draw(st.booleans()))
+    keep = data.draw(st.booleans())
+    got = opslib.sum(x, axis=axis, keepdims=keep, backend=backend)
+    np.testing.assert_allclose(got, x.sum(axis=axis, keepdims=keep), rtol=1e-5)
+    assert got.shape == x.sum(axis=axis, keepdims=keep).shape
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_into_any_layout(backend: str, data: st.DataObject) -> None:
+    x, y = data.draw(pairs())
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    order = data.draw(st.permutations(range(len(shape))))
+    base = np.full([3 * shape[k] + 1 for k in order], -1, np.float32)
+    steps = [data.draw(st.sampled_from([1, 2, 3, -1])) for _ in shape]
+    out = base.transpose(np.argsort(order)) if shape else base
+    out = out[
+        tuple(
+            slice(0, n * s, s) if s > 0 else slice(n, 0, -1)
+            for n, s in zip(shape, steps, strict=True)
+        )
+    ]
+    if not isinstance(out, np.ndarray):
+        return  # A 0-d element, not an array.
+    assert opslib.add(x, y, out=out, backend=backend) is out
+    np.testing.assert_array_equal(out, x + y)
+    out[...] = -1
+    assert (base == -1).all()
+
+
+def test_an_axis_of_length_one_is_no_bridge() -> None:
+    base = np.arange(24, dtype=np.float32).reshape(4, 6)
+    x = base[:, :3].reshape(4, 1, 3)
+    np.testing.assert_array_equal(opslib.add(x, x), x + x)
+    np.testing.assert_array_equal(opslib.sum(x, axis=1), x.sum(1))
+    assert len(opslib.add.plan(x, x).merged.inputs[0].view.extents) == 2
+
+
+def test_the_rank_of_kernels_stays_small() -> None:
+    x = np.zeros((2,) * 7, np.float32)
+    assert len(opslib.exp.plan(x).merged.inputs[0].view.extents) == 1
+    plan = opslib.sum.plan(x, axis=(2, 3, 4))
+    assert len(plan.merged.inputs[0].view.extents) == 3
+    plan = opslib.softmax.plan(x, axis=3)
+    assert len(plan.merged.inputs[0].view.extents) <= 3
