@@ -823,6 +823,29 @@ def batch_norm(
 _attach(batch_norm, _op_batch_norm)
 
 
+_op_bernoulli = _Handle("bernoulli")
+
+
+def bernoulli(
+    p: Array,
+    *,
+    seed: int,
+    offset: int = 0,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """1 with probability p, elementwise, else 0.
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_bernoulli.fast(seed, offset)(p)
+    return _op_bernoulli.call((p,), {"seed": seed, "offset": offset}, out, backend)
+
+
+_attach(bernoulli, _op_bernoulli)
+
+
 _op_bilinear = _Handle("bilinear")
 
 
@@ -1991,6 +2014,32 @@ def divide(
 _attach(divide, _op_divide)
 
 
+_op_dropout = _Handle("dropout")
+
+
+def dropout(
+    x: Array,
+    *,
+    p: float = 0.5,
+    seed: int,
+    offset: int = 0,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Zeroes each element with probability p and scales the others by 1 / (1 - p).
+
+    Follows torch.nn.functional.dropout (adapted: seed and offset instead of hidden state; always in training mode).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_dropout.fast(p, seed, offset)(x)
+    return _op_dropout.call(
+        (x,), {"p": p, "seed": seed, "offset": offset}, out, backend
+    )
+
+
+_attach(dropout, _op_dropout)
+
+
 _op_elu = _Handle("elu")
 
 
@@ -2218,6 +2267,36 @@ def expm1(
 
 
 _attach(expm1, _op_expm1)
+
+
+_op_exponential = _Handle("exponential")
+
+
+def exponential(
+    *,
+    shape: int | Sequence[int],
+    seed: int,
+    offset: int = 0,
+    rate: float = 1.0,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Exponentially distributed numbers with the given rate.
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_exponential.fast(shape, seed, offset, rate, dtype)()
+    return _op_exponential.call(
+        (),
+        {"shape": shape, "seed": seed, "offset": offset, "rate": rate, "dtype": dtype},
+        out,
+        backend,
+    )
+
+
+_attach(exponential, _op_exponential)
 
 
 _op_eye = _Handle("eye")
@@ -5078,6 +5157,44 @@ def nll_loss(
 _attach(nll_loss, _op_nll_loss)
 
 
+_op_normal = _Handle("normal")
+
+
+def normal(
+    *,
+    shape: int | Sequence[int],
+    seed: int,
+    offset: int = 0,
+    mean: float = 0.0,
+    std: float = 1.0,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Normal numbers by Box and Muller, 1958; two words of the generator each.
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_normal.fast(shape, seed, offset, mean, std, dtype)()
+    return _op_normal.call(
+        (),
+        {
+            "shape": shape,
+            "seed": seed,
+            "offset": offset,
+            "mean": mean,
+            "std": std,
+            "dtype": dtype,
+        },
+        out,
+        backend,
+    )
+
+
+_attach(normal, _op_normal)
+
+
 _op_not_equal = _Handle("not_equal")
 
 
@@ -5685,6 +5802,62 @@ def ragged_sum(
 
 
 _attach(ragged_sum, _op_ragged_sum)
+
+
+_op_randint = _Handle("randint")
+
+
+def randint(
+    low: int,
+    high: int,
+    *,
+    shape: int | Sequence[int],
+    seed: int,
+    offset: int = 0,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Whole numbers in low .. high - 1, by multiply and shift (Lemire, 2019, without his rejection: the bias is
+    below (high - low) / 2^32).
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_randint.fast(low, high, shape, seed, offset)()
+    return _op_randint.call(
+        (),
+        {"low": low, "high": high, "shape": shape, "seed": seed, "offset": offset},
+        out,
+        backend,
+    )
+
+
+_attach(randint, _op_randint)
+
+
+_op_random_bits = _Handle("random_bits")
+
+
+def random_bits(
+    *,
+    shape: int | Sequence[int],
+    seed: int,
+    offset: int = 0,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Random bits: word 0 of the generator at counter i, for the row-major position i.
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_random_bits.fast(shape, seed, offset)()
+    return _op_random_bits.call(
+        (), {"shape": shape, "seed": seed, "offset": offset}, out, backend
+    )
+
+
+_attach(random_bits, _op_random_bits)
 
 
 _op_reciprocal = _Handle("reciprocal")
@@ -7177,6 +7350,44 @@ def unfold(
 _attach(unfold, _op_unfold)
 
 
+_op_uniform = _Handle("uniform")
+
+
+def uniform(
+    *,
+    shape: int | Sequence[int],
+    seed: int,
+    offset: int = 0,
+    low: float = 0.0,
+    high: float = 1.0,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """Uniform numbers in [low, high), with 24 random bits each.
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_uniform.fast(shape, seed, offset, low, high, dtype)()
+    return _op_uniform.call(
+        (),
+        {
+            "shape": shape,
+            "seed": seed,
+            "offset": offset,
+            "low": low,
+            "high": high,
+            "dtype": dtype,
+        },
+        out,
+        backend,
+    )
+
+
+_attach(uniform, _op_uniform)
+
+
 _op_vander = _Handle("vander")
 
 
@@ -7492,6 +7703,7 @@ __all__ = [
     "avg_pool2d",
     "baddbmm",
     "batch_norm",
+    "bernoulli",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -7535,6 +7747,7 @@ __all__ = [
     "diff",
     "discounted_return",
     "divide",
+    "dropout",
     "elu",
     "embedding",
     "embedding_bag",
@@ -7546,6 +7759,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "exponential",
     "eye",
     "fatrelu_and_mul",
     "flip",
@@ -7652,6 +7866,7 @@ __all__ = [
     "negative",
     "nextafter",
     "nll_loss",
+    "normal",
     "not_equal",
     "one_hot",
     "ones",
@@ -7674,6 +7889,8 @@ __all__ = [
     "ragged_max",
     "ragged_mean",
     "ragged_sum",
+    "randint",
+    "random_bits",
     "reciprocal",
     "reglu",
     "relu",
@@ -7735,6 +7952,7 @@ __all__ = [
     "triu",
     "trunc",
     "unfold",
+    "uniform",
     "vander",
     "var",
     "varlen_attention",

@@ -381,6 +381,19 @@ class _batch_norm(_Operator):
 
 batch_norm: _batch_norm
 
+class _bernoulli(_Operator):
+    def __call__(
+        self,
+        p: Array,
+        *,
+        seed: int,
+        offset: int = 0,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+bernoulli: _bernoulli
+
 class _bilinear(_Operator):
     def __call__(
         self,
@@ -932,6 +945,20 @@ class _divide(_Operator):
 
 divide: _divide
 
+class _dropout(_Operator):
+    def __call__(
+        self,
+        x: Array,
+        *,
+        p: float = 0.5,
+        seed: int,
+        offset: int = 0,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+dropout: _dropout
+
 class _elu(_Operator):
     def __call__(
         self,
@@ -1036,6 +1063,21 @@ class _expm1(_Operator):
     ) -> Array: ...
 
 expm1: _expm1
+
+class _exponential(_Operator):
+    def __call__(
+        self,
+        *,
+        shape: int | Sequence[int],
+        seed: int,
+        offset: int = 0,
+        rate: float = 1.0,
+        dtype: DTypeLike | None = None,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+exponential: _exponential
 
 class _eye(_Operator):
     def __call__(
@@ -2344,6 +2386,22 @@ class _nll_loss(_Operator):
 
 nll_loss: _nll_loss
 
+class _normal(_Operator):
+    def __call__(
+        self,
+        *,
+        shape: int | Sequence[int],
+        seed: int,
+        offset: int = 0,
+        mean: float = 0.0,
+        std: float = 1.0,
+        dtype: DTypeLike | None = None,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+normal: _normal
+
 class _not_equal(_Operator):
     def __call__(
         self,
@@ -2623,6 +2681,34 @@ class _ragged_sum(_Operator):
     ) -> Array: ...
 
 ragged_sum: _ragged_sum
+
+class _randint(_Operator):
+    def __call__(
+        self,
+        low: int,
+        high: int,
+        *,
+        shape: int | Sequence[int],
+        seed: int,
+        offset: int = 0,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+randint: _randint
+
+class _random_bits(_Operator):
+    def __call__(
+        self,
+        *,
+        shape: int | Sequence[int],
+        seed: int,
+        offset: int = 0,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+random_bits: _random_bits
 
 class _reciprocal(_Operator):
     def __call__(
@@ -3328,6 +3414,22 @@ class _unfold(_Operator):
 
 unfold: _unfold
 
+class _uniform(_Operator):
+    def __call__(
+        self,
+        *,
+        shape: int | Sequence[int],
+        seed: int,
+        offset: int = 0,
+        low: float = 0.0,
+        high: float = 1.0,
+        dtype: DTypeLike | None = None,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+uniform: _uniform
+
 class _vander(_Operator):
     def __call__(
         self,
@@ -3490,6 +3592,7 @@ __all__ = [
     "avg_pool2d",
     "baddbmm",
     "batch_norm",
+    "bernoulli",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -3533,6 +3636,7 @@ __all__ = [
     "diff",
     "discounted_return",
     "divide",
+    "dropout",
     "elu",
     "embedding",
     "embedding_bag",
@@ -3544,6 +3648,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "exponential",
     "eye",
     "fatrelu_and_mul",
     "flip",
@@ -3650,6 +3755,7 @@ __all__ = [
     "negative",
     "nextafter",
     "nll_loss",
+    "normal",
     "not_equal",
     "one_hot",
     "ones",
@@ -3672,6 +3778,8 @@ __all__ = [
     "ragged_max",
     "ragged_mean",
     "ragged_sum",
+    "randint",
+    "random_bits",
     "reciprocal",
     "reglu",
     "relu",
@@ -3733,6 +3841,7 @@ __all__ = [
     "triu",
     "trunc",
     "unfold",
+    "uniform",
     "vander",
     "var",
     "varlen_attention",

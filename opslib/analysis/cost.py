@@ -74,12 +74,14 @@ def program_cost(
     program: Program,
     sizes: Mapping[str, int],
     scalars: Mapping[str, int | float] | None = None,
+    elements: Mapping[str, int] | None = None,
 ) -> Cost:
     """The cost of a program at the given sizes.
 
     Args:
         scalars: attributes by the program's names; those that decide an extent, such
             as a stride, must be there, or the count is far too high.
+        elements: of inputs that are broadcast, how many there really are.
     """
     scalars = scalars or {}
     flops = transcendental = 0
@@ -114,8 +116,9 @@ def program_cost(
     numbers = _Counter(sizes, scalars)
     read = written = 0
     for t in program.inputs:
-        elements = math.prod(numbers.value(n) for n in t.shape)
-        read += min(elements, reads.get(t.name, 0)) * t.dtype.bytes
+        held = math.prod(numbers.value(n) for n in t.shape)
+        held = min(held, (elements or {}).get(t.name, held))
+        read += min(held, reads.get(t.name, 0)) * t.dtype.bytes
     for t in program.outputs:
         written += math.prod(numbers.value(n) for n in t.shape) * t.dtype.bytes
     return Cost(flops, read, written, transcendental)

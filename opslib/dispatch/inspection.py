@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,8 @@ def cost(handle: Handle, *arrays: Any, **named: Any) -> Cost:
     tensors, attributes = _dealt(handle, arrays, named)
     binding = call.bound(handle.request(tensors, attributes))
     program = program_for(handle.operator, binding.statics, handle.library)
-    return program_cost(program, binding.sizes, binding.scalars)
+    elements = {t.name: math.prod(t.view.shape) for t in binding.inputs}
+    return program_cost(program, binding.sizes, binding.scalars, elements)
 
 
 def bound(

@@ -18,9 +18,13 @@ from opslib.errors import ArgumentError
 def einsum_spec(subscripts: str, count: int) -> str:
     """The spec of an einsum.
 
-    Sizes are the letters of the subscripts with an ``n`` before them, indices the
-    letters with an ``i``.
+    Sizes are the letters of the subscripts with ``n_`` before them, indices the letters
+    with ``i_`` (``if``, ``in`` and ``is`` are words of the language).
     """
+    if not isinstance(subscripts, str):
+        raise ArgumentError(
+            f"the subscripts of einsum are a text, not {subscripts!r}", code="E0704"
+        )
     text = subscripts.replace(" ", "")
     terms, arrow, result = text.partition("->")
     inputs = terms.split(",")
@@ -50,17 +54,17 @@ def einsum_spec(subscripts: str, count: int) -> str:
     parameters = []
     factors = []
     for k, term in enumerate(inputs):
-        parameters.append(f"x{k}: T[{_axes(term, 'n')}]" if term else f"x{k}: T[]")
-        factors.append(f"x{k}[{_axes(term, 'i')}]")
+        parameters.append(f"x{k}: T[{_axes(term, 'n_')}]" if term else f"x{k}: T[]")
+        factors.append(f"x{k}[{_axes(term, 'i_')}]")
     folded = [c for c in dict.fromkeys(letters) if c not in plain]
     value = " * ".join(factors)
     if folded:
-        binders = ", ".join(f"i{c}" for c in folded)
+        binders = ", ".join(f"i_{c}" for c in folded)
         value = f"sum[{binders}]({value})"
     names = "".join(c if c.isalpha() else "_" for c in text.replace("->", "_to_"))
     return (
-        f"op einsum_{names}({', '.join(parameters)}, /) -> y: T[{_axes(result, 'n')}]\n"
-        f"    y[{_axes(result, 'i')}] = {value}\n"
+        f"op einsum_{names}({', '.join(parameters)}, /) -> y: T[{_axes(result, 'n_')}]\n"
+        f"    y[{_axes(result, 'i_')}] = {value}\n"
     )
 
 
@@ -71,21 +75,7 @@ def _axes(term: str, prefix: str) -> str:
 
 def tensordot_spec(rank1: int, rank2: int, axes: Any) -> str:
     """The spec of a tensordot, through the einsum it is."""
-    if isinstance(axes, Sequence):
-        first, second = (
-            [
-                operator.index(a)
-                for a in (side if isinstance(side, Sequence) else [side])
-            ]
-            for side in axes
-        )
-    else:
-        n = operator.index(axes)
-        if not 0 <= n <= min(rank1, rank2):
-            raise ArgumentError(
-                f"axes must lie in 0..{min(rank1, rank2)}", code="E0704"
-            )
-        first, second = list(range(rank1 - n, rank1)), list(range(n))
+    first, second = _paired(rank1, rank2, axes)
     if len(first) != len(second):
         raise ArgumentError("axes must pair as many of x1 as of x2", code="E0704")
     if any(not -rank1 <= a < rank1 for a in first) or any(
@@ -100,3 +90,25 @@ def tensordot_spec(rank1: int, rank2: int, axes: Any) -> str:
     shared = {left[a] for a in first}
     result = [c for c in left + right if c not in shared]
     return einsum_spec(f"{''.join(left)},{''.join(right)}->{''.join(result)}", 2)
+
+
+def _paired(rank1: int, rank2: int, axes: Any) -> tuple[list[int], list[int]]:
+    """The axes of each array that meet."""
+    if isinstance(axes, Sequence) and not isinstance(axes, str) and len(axes) == 2:
+        sides = [side if isinstance(side, Sequence) else [side] for side in axes]
+        first, second = ([_index(a) for a in side] for side in sides)
+        return first, second
+    n = _index(axes)
+    if not 0 <= n <= min(rank1, rank2):
+        raise ArgumentError(f"axes must lie in 0..{min(rank1, rank2)}", code="E0704")
+    return list(range(rank1 - n, rank1)), list(range(n))
+
+
+def _index(value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ArgumentError(
+            f"axes must be an integer or two sequences of them, not {value!r}",
+            code="E0704",
+        ) from None

@@ -59,8 +59,7 @@ PRIMITIVES: dict[str, Primitive] = {
     **_table("isnan isinf isfinite signbit", 1, 1, "test"),
     **_table("xor", 2, 2, "logic"),
     **_table("bitxor", 2, 2, "bits"),
-    **_table("popcount float_bits bits_float", 1, 1, "bits"),
-    **_table("philox", 2, 4, "random"),
+    **_table("philox", 3, 4, "random"),
 }
 
 FOLDS = frozenset(

@@ -292,12 +292,17 @@ def _doubled(
     (t,) = case.binding.outputs
     if any(a.dtype.kind in "biu" or not np.isfinite(a).all() for a in case.flat):
         return []
+    # In the same layouts: another one may be summed in another order.
+    twice = [
+        layouts.laid_out(np.array(a) * a.dtype.type(2), layout)
+        for a, layout in zip(case.flat, case.layouts, strict=True)
+    ]
     doubled = tuple(
-        tuple(a * a.dtype.type(2) for a in x)
+        tuple(twice.pop(0) for _ in x)
         if isinstance(x, tuple)
         else None
         if x is None
-        else x * x.dtype.type(2)
+        else twice.pop(0)
         for x in case.tensors
     )
     made = handle.call(doubled, dict(case.attributes), None, backend)

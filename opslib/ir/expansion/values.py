@@ -33,7 +33,8 @@ from opslib.ir.dtypes import (
 )
 from opslib.ir.expansion import access, calls, folds, packs
 from opslib.ir.expansion.frame import Frame, Operand, Scope
-from opslib.ir.expr import FALSE, TRUE, Cast, Const, Expr, Prim
+from opslib.ir.expansion.philox import philox
+from opslib.ir.expr import FALSE, TRUE, ZERO, Cast, Const, Expr, Prim
 from opslib.ir.primitives import PRIMITIVES
 from opslib.language import syntax
 
@@ -323,13 +324,26 @@ def _apply(frame: Frame, node: syntax.Apply, scope: Scope) -> Expr:
     name = _RENAMED.get(name, name)
     if _is_language_function(name, node):
         arguments = [value(frame, a, scope) for a in node.arguments]
+        if name == "philox":
+            return _random_bits(frame, node, arguments)
         return primitive(name, arguments)
     return calls.call(frame, node, scope)
 
 
 def _is_language_function(name: str, node: syntax.Apply) -> bool:
-    known = name in PRIMITIVES or name in ("square", "xor", "pow", "popcount")
+    known = name in PRIMITIVES or name in ("square", "xor", "pow", "philox")
     return known and not node.keywords
+
+
+def _random_bits(
+    frame: Frame, node: syntax.Apply, arguments: list[Expr]
+) -> Expr:
+    """``philox(seed, offset, i, word)``; the word is a literal, 0 when left out."""
+    seed, offset, position = arguments[:3]
+    word = arguments[3] if len(arguments) > 3 else ZERO
+    if not isinstance(word, Const) or word.value not in (0, 1, 2, 3):
+        frame.fail(node.arguments[3], "the word is a literal from 0 to 3", "E0409")
+    return philox(seed, offset, position, int(word.value))
 
 
 def primitive(name: str, arguments: list[Expr]) -> Expr:

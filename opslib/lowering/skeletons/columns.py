@@ -41,8 +41,8 @@ from opslib.lowering.skeletons.builder import (
     needs_statements,
 )
 
-# 2 KiB of float32: half a page of each row, and room in the cache for several states.
-BLOCK = 2048
+# 4 KiB of float32: a page of each row, and room in the cache for several states.
+BLOCK = 1024
 # Rows added at a time, for arguments of few operations.
 ROWS, _SMALL = 4, 12
 # The same where a row is a vector or less.

@@ -25,6 +25,8 @@ from opslib.ir.printer import rename
 from opslib.lowering.skeletons import arith
 from opslib.lowering.skeletons.arith import integer
 from opslib.lowering.skeletons.builder import (
+    PIECE,
+    PIECES,
     Body,
     Builder,
     combined,
@@ -45,24 +47,90 @@ def row(body: Body, node: Scan) -> Expr:
         f"{monoid.name}_prefix", node.dtype, (length,), not body.parallel
     )
     body.statements.append(Alloc(out))
-    names = tuple(builder.fresh("state") for _ in monoid.state)
-    for name, identity in zip(names, monoid.identity, strict=True):
-        body.statements.append(Declare(name, identity))
+    if not body.parallel and arith.upper_extent(axis) is not None:
+        _pieces(body, node, axis, args, out.name)
+    else:
+        _walk(body, node, axis, axis.start, args, out.name, monoid.identity)
+    return Var(out.name, node.dtype)
+
+
+def _walk(
+    body: Body,
+    node: Scan,
+    axis: Axis,
+    origin: Expr,
+    args: tuple[Expr, ...],
+    out: str,
+    first: tuple[Expr, ...],
+) -> None:
+    """One element after the other, from the states `first` on; `origin` is out[0]."""
+    monoid = node.monoid
+    names = tuple(body.builder.fresh("state") for _ in monoid.state)
+    for name, value in zip(names, first, strict=True):
+        body.statements.append(Declare(name, value))
     states = tuple(map(Var, names, monoid.state))
     inner = body.within((axis.name,))
     lowered = tuple(map(inner.lower, args))
-    inner.statements.append(
-        Assign(names, combined(monoid, states, lifted(monoid, lowered)))
-    )
-    inner.statements.append(
-        Store(
-            out.name,
-            (arith.sub(axis.index, axis.start),),
-            finished(monoid, node.output, states),
-        )
-    )
+    new = combined(monoid, states, lifted(monoid, lowered))
+    inner.statements.append(Assign(names, new))
+    place = (arith.sub(axis.index, origin),)
+    inner.statements.append(Store(out, place, finished(monoid, node.output, states)))
     body.statements.append(For(axis, "serial", tuple(inner.statements)))
-    return Var(out.name, node.dtype)
+
+
+def _pieces(
+    body: Body, node: Scan, axis: Axis, args: tuple[Expr, ...], out: str
+) -> None:
+    """Over workers: totals of all pieces but the last, then prefixes of each piece.
+
+    The pieces depend on the length alone, and so do a sum's bits.
+    """
+    builder, monoid = body.builder, node.monoid
+    n = body.let("extent", arith.extent(axis))
+    least = arith.most(arith.ceildiv(n, integer(PIECES)), integer(PIECE))
+    size = body.let("piece", least)
+    count = body.let("pieces", arith.ceildiv(n, size))
+    parts = []
+    for dtype in monoid.state:
+        part = builder.allocate(f"{monoid.name}_parts", dtype, (integer(PIECES),), True)
+        body.statements.append(Alloc(part))
+        parts.append(part)
+
+    def before(at: Expr) -> tuple[Expr, ...]:
+        return tuple(Read(p.name, (at,), p.dtype) for p in parts)
+
+    def keep(at: Expr, states: tuple[Expr, ...]) -> list[Statement]:
+        pairs = zip(parts, states, strict=True)
+        return [Store(p.name, (at,), state) for p, state in pairs]
+
+    def piece() -> tuple[Index, Body, Axis]:
+        index = Index(builder.fresh("part"))
+        inner = body.within((index.name,), parallel=True)
+        start = arith.add(axis.start, arith.mul(index, size))
+        begin = inner.let("begin", start)
+        end = inner.let("end", arith.least(arith.add(begin, size), axis.stop))
+        return index, inner, Axis(axis.name, begin, end)
+
+    body.statements += keep(ZERO, monoid.identity)
+    last = arith.sub(count, ONE)
+    index, inner, part_of = piece()
+    totals = inner.reduce(monoid, (part_of,), args)
+    inner.statements += keep(arith.add(index, ONE), totals)
+    whole = Axis(index.name, ZERO, last)
+    body.statements.append(For(whole, "parallel", tuple(inner.statements)))
+    index = Index(builder.fresh("part"))
+    joins = body.within((index.name,))
+    earlier = before(arith.sub(index, ONE))
+    new = combined(monoid, earlier, before(index))
+    new = tuple(joins.let("total", state) for state in new)
+    joins.statements += keep(index, new)
+    body.statements.append(
+        For(Axis(index.name, ONE, count), "serial", tuple(joins.statements))
+    )
+    index, inner, part_of = piece()
+    _walk(inner, node, part_of, axis.start, args, out, before(index))
+    whole = Axis(index.name, ZERO, count)
+    body.statements.append(For(whole, "parallel", tuple(inner.statements)))
 
 
 def swept(

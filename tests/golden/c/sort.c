@@ -46,11 +46,11 @@ static void sort_block_run(void *state, int64_t first, int64_t past,
                 ops_store_i64(p_from + j_2, places_1_at);
             }
             if (j_2 < end) {
-                const int64_t live_2 = end - j_2;
-                const ops_v_f32 ordered_1_at_2 = ops_load_n_f32(ordered_1 + j_2, live_2);
-                ops_store_n_f32(y_from + j_2, ordered_1_at_2, live_2);
-                const ops_v_i64 places_1_at_2 = ops_load_n_i64(places_1 + j_2, live_2);
-                ops_store_n_i64(p_from + j_2, places_1_at_2, live_2);
+                const int64_t live = end - j_2;
+                const ops_v_f32 ordered_1_at_2 = ops_load_n_f32(ordered_1 + j_2, live);
+                ops_store_n_f32(y_from + j_2, ordered_1_at_2, live);
+                const ops_v_i64 places_1_at_2 = ops_load_n_i64(places_1 + j_2, live);
+                ops_store_n_i64(p_from + j_2, places_1_at_2, live);
             }
         }
     }
@@ -60,8 +60,8 @@ struct sort_i {
     ops_context *ctx;
     int32_t *status;
     int64_t n;
-    const float *x;
     int64_t x_stride0;
+    const float *x;
     float *y;
     int64_t y_stride0;
     int64_t *p;
@@ -75,8 +75,8 @@ static void sort_i_run(void *state, int64_t first, int64_t past,
     ops_context *ctx = self->ctx;
     int32_t *status = self->status;
     const int64_t n = self->n;
-    const float *x = self->x;
     const int64_t x_stride0 = self->x_stride0;
+    const float *x = self->x;
     float *y = self->y;
     const int64_t y_stride0 = self->y_stride0;
     int64_t *p = self->p;
@@ -90,27 +90,11 @@ static void sort_i_run(void *state, int64_t first, int64_t past,
     int64_t *places = ctx->workspace(ctx, worker, n * (int64_t)sizeof(int64_t));
     if (places == NULL)
         return (void)ops_no_memory(ctx, status);
-    float *scratch = ctx->workspace(ctx, worker, n * (int64_t)sizeof(float));
-    if (scratch == NULL)
-        return (void)ops_no_memory(ctx, status);
-    int64_t *scratch_1 = ctx->workspace(ctx, worker, n * (int64_t)sizeof(int64_t));
-    if (scratch_1 == NULL)
+    uint64_t *words = ctx->workspace(ctx, worker, (4 * n) * (int64_t)sizeof(uint64_t));
+    if (words == NULL)
         return (void)ops_no_memory(ctx, status);
     for (int64_t i = first; i < past; i++) {
-        {
-            const float *x_from_2 = x + i * x_stride0;
-            int64_t k = 0;
-            for (; k + OPS_LANES <= n; k += OPS_LANES) {
-                const ops_v_f32 x_at_3 = ops_load_f32(x_from_2 + k);
-                ops_store_f32(ordered + k, x_at_3);
-            }
-            if (k < n) {
-                const int64_t live_3 = n - k;
-                const ops_v_f32 x_at_4 = ops_load_n_f32(x_from_2 + k, live_3);
-                ops_store_n_f32(ordered + k, x_at_4, live_3);
-            }
-        }
-        ops_sort_f32(ordered, places, scratch, scratch_1, n, n, 1);
+        ops_order_f32(x + i * x_stride0, ordered, places, words, n, 0, n, 1);
         {
             float *y_from_2 = y + i * y_stride0;
             int64_t *p_from_2 = p + i * p_stride0;
@@ -122,11 +106,11 @@ static void sort_i_run(void *state, int64_t first, int64_t past,
                 ops_store_i64(p_from_2 + j, places_at);
             }
             if (j < n) {
-                const int64_t live_4 = n - j;
-                const ops_v_f32 ordered_at_2 = ops_load_n_f32(ordered + j, live_4);
-                ops_store_n_f32(y_from_2 + j, ordered_at_2, live_4);
-                const ops_v_i64 places_at_2 = ops_load_n_i64(places + j, live_4);
-                ops_store_n_i64(p_from_2 + j, places_at_2, live_4);
+                const int64_t live_2 = n - j;
+                const ops_v_f32 ordered_at_2 = ops_load_n_f32(ordered + j, live_2);
+                ops_store_n_f32(y_from_2 + j, ordered_at_2, live_2);
+                const ops_v_i64 places_at_2 = ops_load_n_i64(places + j, live_2);
+                ops_store_n_i64(p_from_2 + j, places_at_2, live_2);
             }
         }
     }
@@ -155,28 +139,12 @@ OPS_EXPORT int32_t opslib_sort(ops_context *ctx, void *const *buffers,
     int64_t *places_1 = ctx->workspace(ctx, 0, n * (int64_t)sizeof(int64_t));
     if (places_1 == NULL)
         return ops_no_memory(ctx, status);
-    float *scratch_2 = ctx->workspace(ctx, 0, n * (int64_t)sizeof(float));
-    if (scratch_2 == NULL)
+    uint64_t *words_1 = ctx->workspace(ctx, 0, (4 * n) * (int64_t)sizeof(uint64_t));
+    if (words_1 == NULL)
         return ops_no_memory(ctx, status);
-    int64_t *scratch_3 = ctx->workspace(ctx, 0, n * (int64_t)sizeof(int64_t));
-    if (scratch_3 == NULL)
-        return ops_no_memory(ctx, status);
-    if (m < 16 && 65536 < ops_maximum_i64(n, 1)) {
+    if (m < 16 && 65536 < ops_maximum_i64(1, n)) {
         for (int64_t i_1 = 0; i_1 < m; i_1++) {
-            {
-                const float *x_from = x + i_1 * x_stride0;
-                int64_t k_1 = 0;
-                for (; k_1 + OPS_LANES <= n; k_1 += OPS_LANES) {
-                    const ops_v_f32 x_at = ops_load_f32(x_from + k_1);
-                    ops_store_f32(ordered_1 + k_1, x_at);
-                }
-                if (k_1 < n) {
-                    const int64_t live = n - k_1;
-                    const ops_v_f32 x_at_2 = ops_load_n_f32(x_from + k_1, live);
-                    ops_store_n_f32(ordered_1 + k_1, x_at_2, live);
-                }
-            }
-            ops_sort_f32(ordered_1, places_1, scratch_2, scratch_3, n, n, 1);
+            ops_order_f32(x + i_1 * x_stride0, ordered_1, places_1, words_1, n, 0, n, 1);
             const int64_t blocks = (n + 8191) / 8192;
             {
                 struct sort_block shared = {
@@ -203,14 +171,14 @@ OPS_EXPORT int32_t opslib_sort(ops_context *ctx, void *const *buffers,
                 .ctx = ctx,
                 .status = status,
                 .n = n,
-                .x = x,
                 .x_stride0 = x_stride0,
+                .x = x,
                 .y = y,
                 .y_stride0 = y_stride0,
                 .p = p,
                 .p_stride0 = p_stride0,
             };
-            ctx->parallel(ctx, sort_i_run, &shared, m, 1 + 32768 / ops_maximum_i64(n, 1));
+            ctx->parallel(ctx, sort_i_run, &shared, m, 1 + 32768 / ops_maximum_i64(1, n));
         }
         if (*status != OPS_OK)
             return *status;
