@@ -16,17 +16,19 @@
 typedef uint64_t ops_w64;                        /* key < 2^32, position < 2^32 */
 __extension__ typedef unsigned __int128 ops_w128; /* key, position < 2^64 */
 
-#define OPS_WORDS(W, COUNT)                                                               \
-    OPS_CALL void ops_insert_##W(ops_##W *a, int64_t n) {                                \
-        for (int64_t i = 1; i < n; i++) {                                                \
-            ops_##W x = a[i];                                                            \
-            int64_t j = i;                                                               \
-            for (; j > 0 && x < a[j - 1]; j--) a[j] = a[j - 1];                          \
-            a[j] = x;                                                                    \
-        }                                                                                \
+#define OPS_WORDS(W, COUNT)                                                              \
+    /* At most 24 words: each goes where the number of lesser ones says, unguessed. */       \
+    OPS_INLINE void ops_place_##W(ops_##W *a, int64_t n) {                               \
+        ops_##W x[24];                                                                   \
+        COUNT at[24] = {0};                                                              \
+        for (int64_t i = 0; i < n; i++) x[i] = a[i];                                     \
+        for (int64_t i = n; i < 24; i++) x[i] = 0;                                       \
+        for (int64_t j = 0; j < n; j++)                                                  \
+            for (int i = 0; i < 24; i++) at[i] += a[j] < x[i];                           \
+        for (int64_t i = 0; i < n; i++) a[at[i]] = x[i];                                 \
     }                                                                                    \
     OPS_CALL ops_##W *ops_merge_##W(ops_##W *a, ops_##W *b, int64_t n) {                 \
-        for (int64_t i = 0; i < n; i += 16) ops_insert_##W(a + i, n - i < 16 ? n - i : 16); \
+        for (int64_t i = 0; i < n; i += 16) ops_place_##W(a + i, n - i < 16 ? n - i : 16); \
         for (int64_t width = 16; width < n; width *= 2) {                                \
             for (int64_t low = 0; low < n; low += 2 * width) {                           \
                 int64_t middle = low + width < n ? low + width : n;                      \
@@ -123,7 +125,7 @@ __extension__ typedef unsigned __int128 ops_w128; /* key, position < 2^64 */
             if (k <= m) high = m;                                                        \
             else low = m;                                                                \
         }                                                                                \
-        if (k > low && k < high) ops_insert_##W(a + low, high - low);                    \
+        if (k > low && k < high) ops_place_##W(a + low, high - low);                     \
     }                                                                                    \
     OPS_INLINE ops_##W ops_most_##W(const ops_##W *a, int64_t n) {                       \
         ops_##W most = a[0];                                                             \

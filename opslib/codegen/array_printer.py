@@ -28,7 +28,7 @@ from opslib.codegen.array_code import (
 from opslib.codegen.array_dialect import INFIX, Dialect
 from opslib.codegen.array_integers import Polynomial, code, polynomial
 from opslib.codegen.array_value import Value, aligned, elementwise, shape_code, union
-from opslib.ir.dtypes import DType
+from opslib.ir.dtypes import INT64, DType
 from opslib.ir.expr import (
     Call,
     Cast,
@@ -257,10 +257,11 @@ class Printer:
             return value
         if (
             value.weak
-            and target.kind != "bool"
-            and (target.is_float or source.is_integer)
+            and (target.is_float or (target == INT64 and source.is_integer))
         ):
-            return value  # a Python number takes the type of what it meets
+            # A Python number takes the type of what it meets. Not where the cast may
+            # wrap: NumPy refuses a Python integer that an array's type cannot hold.
+            return value
         if target.kind == "bool":
             zero = name("0")
             return Value(infix("!=", INFIX["ne"][1], value.code, zero), value.axes)
@@ -295,7 +296,9 @@ class Printer:
         values = [self.emit(a) for a in node.args]
         weak = all(v.weak for v in values)
         if weak:
-            whole = self._number(op, values, node)
+            # Python's integers do not wrap; extents and positions never need to.
+            wraps = operand.is_integer and operand != INT64
+            whole = None if wraps else self._number(op, values, node)
             if whole is not None:
                 return whole
             values[0] = self.strong(values[0], operand)

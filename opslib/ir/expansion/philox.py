@@ -44,9 +44,9 @@ def philox(seed: Expr, offset: Expr, position: Expr, word: int = 0) -> Expr:
 
 def _words(value: Expr) -> list[Expr]:
     """The low and the high 32 bits of an integer."""
-    wide = Cast(cast(value, INT64), UINT64)
+    wide = cast(cast(value, INT64), UINT64)
     high = Prim("shr", (wide, _WORD), UINT64)
-    return [Cast(wide, UINT32), Cast(high, UINT32)]
+    return [cast(wide, UINT32), cast(high, UINT32)]
 
 
 def _product(x: Expr, multiplier: int) -> tuple[Expr, Expr]:

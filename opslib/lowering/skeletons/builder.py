@@ -82,6 +82,8 @@ class Builder:
         # because it is kept for one row at a time; or the value itself, for a scalar.
         self.memory: dict[str, tuple[str, int]] = {}
         self.scalar_locals: dict[str, Expr] = {}
+        # Outputs whose loops are in another order: where each index of a point is.
+        self.turned: dict[str, tuple[int, ...]] = {}
         self._taken: set[str] = {
             *(t.name for t in (*program.inputs, *program.outputs, *program.locals)),
             *program.sizes,
@@ -126,6 +128,36 @@ class Builder:
         self.memory[tensor] = (buffer.name, dropped)
         self.scalar_locals.pop(tensor, None)
         return buffer
+
+    def turn(self, define: Define) -> Define:
+        """The definition with an axis of ranks last, so that a row is ordered once."""
+        inside = [n for n in walk(define.value) if isinstance(n, Order)]
+        ranks = {n.at for n in inside}
+        order = [k for k, a in enumerate(define.axes) if a.index not in ranks]
+        order += [k for k, a in enumerate(define.axes) if a.index in ranks]
+        outputs = {t.name for t in self.program.outputs}
+        if (
+            order == sorted(order)
+            or define.name not in outputs
+            or not (define.is_plain and define.recurrent is None)
+            or not all(a.is_dense for a in define.axes)
+            or any(
+                n.tensor == define.name
+                for d in self.program.defines
+                for n in defines_reading(d)
+            )
+        ):
+            return define
+        self.turned[define.name] = tuple(order.index(k) for k in range(len(order)))
+        axes = tuple(define.axes[k] for k in order)
+        return dataclasses.replace(
+            define, axes=axes, indices=tuple(a.index for a in axes)
+        )
+
+    def place_of(self, name: str, point: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """Where the value at a point of the loops belongs."""
+        order = self.turned.get(name)
+        return point if order is None else tuple(point[k] for k in order)
 
     def root(self) -> Body:
         """The outermost body."""

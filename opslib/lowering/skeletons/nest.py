@@ -49,7 +49,8 @@ def lower(
     builder = Builder(program, layout, name)
     body = builder.root()
     builder.checks(body)
-    parts = groups(builder, program)
+    turned = tuple(map(builder.turn, program.defines))
+    parts = groups(builder, dataclasses.replace(program, defines=turned))
     kept = _read_elsewhere(program, parts)
     for tensor in program.locals:
         if tensor.name in kept:

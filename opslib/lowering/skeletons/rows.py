@@ -266,7 +266,8 @@ def _scalar(
 ) -> None:
     lowered = body.lower(value)
     if d.name not in locals_:
-        body.statements.append(Store(d.name, places, lowered))
+        target = builder.place_of(d.name, places)
+        body.statements.append(Store(d.name, target, lowered))
         return
     builder.scalar_locals[d.name] = body.let(d.name + "_value", lowered)
     if d.name in kept:
@@ -302,7 +303,8 @@ def _cluster(
                 target = (*places, *points)[dropped:]
                 at.statements.append(Store(name, target, lowered))
             elif d.name in builder.buffers:
-                at.statements.append(Store(d.name, (*places, *points), lowered))
+                target = builder.place_of(d.name, (*places, *points))
+                at.statements.append(Store(d.name, target, lowered))
 
     if body.parallel or not all(_is_plain_axis(a) for a in axes):
         _serial(body, axes, value if cluster.alone else None, over_columns, finish)
