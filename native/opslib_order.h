@@ -17,7 +17,7 @@ typedef uint64_t ops_w64;                        /* key < 2^32, position < 2^32 
 __extension__ typedef unsigned __int128 ops_w128; /* key, position < 2^64 */
 
 #define OPS_WORDS(W, COUNT)                                                              \
-    /* At most 24 words: each goes where the number of lesser ones says, unguessed. */       \
+    /* At most 24 words: each goes where the number of lesser ones says, unguessed. */   \
     OPS_INLINE void ops_place_##W(ops_##W *a, int64_t n) {                               \
         ops_##W x[24];                                                                   \
         COUNT at[24] = {0};                                                              \
@@ -28,7 +28,8 @@ __extension__ typedef unsigned __int128 ops_w128; /* key, position < 2^64 */
         for (int64_t i = 0; i < n; i++) a[at[i]] = x[i];                                 \
     }                                                                                    \
     OPS_CALL ops_##W *ops_merge_##W(ops_##W *a, ops_##W *b, int64_t n) {                 \
-        for (int64_t i = 0; i < n; i += 16) ops_place_##W(a + i, n - i < 16 ? n - i : 16); \
+        for (int64_t i = 0; i < n; i += 16)                                              \
+            ops_place_##W(a + i, n - i < 16 ? n - i : 16);                               \
         for (int64_t width = 16; width < n; width *= 2) {                                \
             for (int64_t low = 0; low < n; low += 2 * width) {                           \
                 int64_t middle = low + width < n ? low + width : n;                      \
@@ -49,7 +50,7 @@ __extension__ typedef unsigned __int128 ops_w128; /* key, position < 2^64 */
         return a;                                                                        \
     }                                                                                    \
     /* By the `bits` from `low` on; a digit that all words share is passed over. */      \
-    OPS_INLINE ops_##W *ops_digits_##W(ops_##W *a, ops_##W *b, int64_t n, int low, int bits,\
+    OPS_INLINE ops_##W *ops_digits_##W(ops_##W *a, ops_##W *b, int64_t n, int low, int bits, \
                                        int digit) {                                      \
         COUNT count[6 << 11];                                                            \
         const COUNT size = (COUNT)1 << digit;                                            \
@@ -79,10 +80,10 @@ __extension__ typedef unsigned __int128 ops_w128; /* key, position < 2^64 */
         }                                                                                \
         return a;                                                                        \
     }                                                                                    \
-    OPS_CALL ops_##W *ops_radix_long_##W(ops_##W *a, ops_##W *b, int64_t n, int low, int bits) {\
+    OPS_CALL ops_##W *ops_radix_long_##W(ops_##W *a, ops_##W *b, int64_t n, int low, int bits) { \
         return ops_digits_##W(a, b, n, low, bits, 11);                                   \
     }                                                                                    \
-    OPS_CALL ops_##W *ops_radix_##W(ops_##W *a, ops_##W *b, int64_t n, int low, int bits) {\
+    OPS_CALL ops_##W *ops_radix_##W(ops_##W *a, ops_##W *b, int64_t n, int low, int bits) { \
         return ops_digits_##W(a, b, n, low, bits, 8);                                    \
     }                                                                                    \
     /* Sorts words whose positions, all below `end`, are in order already or not; the    \
@@ -100,7 +101,7 @@ __extension__ typedef unsigned __int128 ops_w128; /* key, position < 2^64 */
         return ops_radix_long_##W(a, b, n, half, bits);                                  \
     }                                                                                    \
     /* Moves the k least words to the front. Words differ, so the median of three splits \
-     * off something on both sides; a row that splits badly again and again is sorted. */\
+     * off something on both sides; a row that splits badly again and again is sorted. */ \
     OPS_CALL void ops_select_##W(ops_##W *a, ops_##W *b, int64_t n, int64_t k) {         \
         int64_t low = 0, high = n;                                                       \
         int rounds = 0;                                                                  \
@@ -160,7 +161,8 @@ OPS_KEY_UNSIGNED(u16, u16, 16) OPS_KEY_UNSIGNED(u8, u8, 8)
     OPS_INLINE ops_##W ops_word_##D##_##W(ops_##D x, ops_##U flip, int64_t at) {         \
         return (ops_##W)(ops_##U)(ops_key_##D(x) ^ flip) << HALF | (ops_##W)at;          \
     }                                                                                    \
-    OPS_INLINE ops_v_##M ops_beyond_##D##_##W(const ops_##D *x, ops_v_##D edge, int down) {\
+    OPS_INLINE ops_v_##M ops_beyond_##D##_##W(const ops_##D *x, ops_v_##D edge,          \
+                                              int down) {                                \
         return down ? ~(ops_v_##M)(ops_load_##D(x) <= edge)                              \
                     : ~(ops_v_##M)(ops_load_##D(x) >= edge);                             \
     }                                                                                    \
@@ -169,7 +171,7 @@ OPS_KEY_UNSIGNED(u16, u16, 16) OPS_KEY_UNSIGNED(u8, u8, 8)
                                               int64_t n, int64_t last, int64_t room,     \
                                               ops_##U flip) {                            \
         int64_t have = room, i = room;                                                   \
-        ops_##W bar = 0;                                                                 \
+        ops_##U bar = 0;                                                                 \
         ops_v_##D edge = {0};                                                            \
         for (int64_t j = 0; j < room; j++) a[j] = ops_word_##D##_##W(x[j], flip, j);     \
         while (i < n) {                                                                  \
@@ -179,9 +181,9 @@ OPS_KEY_UNSIGNED(u16, u16, 16) OPS_KEY_UNSIGNED(u8, u8, 8)
                 have = last;                                                             \
                 /* A little at a time from here: the bar soon rises. */                  \
                 room = 2 * last + 4 * OPS_LANES;                                         \
-                bar = ops_most_##W(a, last);                                             \
-                edge = ops_splat_##D(x[(int64_t)(bar & (((ops_##W)1 << HALF) - 1))]);    \
-                bar >>= HALF;                                                            \
+                const ops_##W edge_word = ops_most_##W(a, last);                         \
+                edge = ops_splat_##D(x[(int64_t)(edge_word & (((ops_##W)1 << HALF) - 1))]); \
+                bar = (ops_##U)(edge_word >> HALF);                                      \
                 if (bar == 0) return have;                                               \
             }                                                                            \
             /* A nan anywhere stops it: the words decide. */                             \
@@ -193,22 +195,22 @@ OPS_KEY_UNSIGNED(u16, u16, 16) OPS_KEY_UNSIGNED(u8, u8, 8)
             }                                                                            \
             int64_t end = i + 4 * OPS_LANES < n ? i + 4 * OPS_LANES : n;                 \
             while (i < end && have + OPS_LANES <= room) {                                \
-int64_t left = end - i < OPS_LANES ? end - i : OPS_LANES;                                \
+                int64_t left = end - i < OPS_LANES ? end - i : OPS_LANES;                \
                 if (left == OPS_LANES) {                                                 \
                     ops_v_##M m = ops_beyond_##D##_##W(x + i, edge, flip != 0);          \
                     if (ops_any_i32(__builtin_convertvector(m, ops_v_i32))) {            \
-                        ops_##W w[OPS_LANES];                                            \
+                        ops_##U key[OPS_LANES];                                          \
                         for (int l = 0; l < OPS_LANES; l++)                              \
-                            w[l] = ops_word_##D##_##W(x[i + l], flip, i + l);            \
+                            key[l] = (ops_##U)(ops_key_##D(x[i + l]) ^ flip);            \
                         for (int l = 0; l < OPS_LANES; l++) {                            \
-                            a[have] = w[l];                                              \
-                            have += w[l] >> HALF < bar;                                  \
+                            a[have] = (ops_##W)key[l] << HALF | (ops_##W)(i + l);        \
+                            have += key[l] < bar;                                        \
                         }                                                                \
                     }                                                                    \
                 } else {                                                                 \
                     for (int64_t j = i; j < end; j++) {                                  \
                         a[have] = ops_word_##D##_##W(x[j], flip, j);                     \
-                        have += a[have] >> HALF < bar;                                   \
+                        have += (ops_##U)(a[have] >> HALF) < bar;                        \
                     }                                                                    \
                 }                                                                        \
                 i += left;                                                               \
@@ -216,7 +218,7 @@ int64_t left = end - i < OPS_LANES ? end - i : OPS_LANES;                       
         }                                                                                \
         return have;                                                                     \
     }                                                                                    \
-    RARE OPS_CALL void ops_ranks_##D##_##W(const ops_##D *x, ops_##D *values, int64_t *at,\
+    RARE OPS_CALL void ops_ranks_##D##_##W(const ops_##D *x, ops_##D *values, int64_t *at, \
                                            uint64_t *work, int64_t n, int64_t first,     \
                                            int64_t last, int64_t descending) {           \
         ops_##W *a = (ops_##W *)work, *b = a + n;                                        \
@@ -241,9 +243,9 @@ int64_t left = end - i < OPS_LANES ? end - i : OPS_LANES;                       
             values[i] = x[from];                                                         \
         }                                                                                \
     }
-#define OPS_ORDER(D, W)                                                                     \
-    /* The elements of ranks first .. last - 1 of the n in x, and their positions, are left\
-     * at these places of values and at. Room for 4 n is in work, aligned to 16 bytes. */\
+#define OPS_ORDER(D, W)                                                                  \
+    /* The elements of ranks first .. last - 1 of the n in x, and their positions, are left \
+     * at these places of values and at. Room for 4 n is in work, aligned to 16 bytes. */ \
     OPS_CALL void ops_order_##D(const ops_##D *x, ops_##D *values, int64_t *at,          \
                                 uint64_t *work, int64_t n, int64_t first, int64_t last,  \
                                 int64_t descending) {                                    \
@@ -254,12 +256,12 @@ int64_t left = end - i < OPS_LANES ? end - i : OPS_LANES;                       
         else ops_ranks_##D##_##W(x, values, at, work, n, first, last, descending);       \
     }
 
-#define OPS_NARROW(D, U, M, BITS)                                  \
-    OPS_RANKS(D, U, M, BITS, w64, 32, )                            \
-    OPS_RANKS(D, U, M, BITS, w128, 64, __attribute__((cold)))      \
+#define OPS_NARROW(D, U, M, BITS)                                                        \
+    OPS_RANKS(D, U, M, BITS, w64, 32, )                                                  \
+    OPS_RANKS(D, U, M, BITS, w128, 64, __attribute__((cold)))                            \
     OPS_ORDER(D, w64)
-#define OPS_WIDE(D)                                                \
-    OPS_RANKS(D, u64, i64, 64, w128, 64, )                         \
+#define OPS_WIDE(D)                                                                      \
+    OPS_RANKS(D, u64, i64, 64, w128, 64, )                                               \
     OPS_ORDER(D, w128)
 OPS_NARROW(f32, u32, i32, 32) OPS_NARROW(i32, u32, i32, 32) OPS_NARROW(u32, u32, i32, 32)
 OPS_NARROW(i16, u16, i16, 16) OPS_NARROW(u16, u16, i16, 16)

@@ -45,7 +45,7 @@ ULP_FLOAT64 = {
     "softplus": 5.0,
     "log_sigmoid": 5.0,
     "silu": 6.0,
-    "gelu": 16.0,
+    "gelu": 130.0,
     "gelu_tanh": 16.0,
     "erf": 5.0,
     "erfc": 8.0,

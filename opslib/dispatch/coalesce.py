@@ -103,8 +103,18 @@ def coalesce(
             grouping[pack] = groups
             if attribute is not None:
                 attributes[attribute] = _regrouped(attributes[attribute], groups)
+    # `keepdims` says how a result looks, and the program does not see it.
+    attributes |= dict.fromkeys(_only_for_looks(binding.operator), False)
     if not grouping:
-        return binding
+        same = Statics(
+            statics.dtypes,
+            statics.ranks,
+            tuple(sorted(attributes.items())),
+            statics.present,
+            statics.counts,
+            statics.results,
+        )
+        return binding if same == statics else replace(binding, statics=same)
     sizes = _sizes(binding, ranks, grouping)
     merged = Statics(
         statics.dtypes,
@@ -124,6 +134,19 @@ def coalesce(
         inputs=tuple(_merged(t, grouping) for t in binding.inputs),
         outputs=tuple(_merged(t, grouping) for t in binding.outputs),
     )
+
+
+def _only_for_looks(operator: syntax.Operator) -> list[str]:
+    """Attributes that occur as the third argument of ``drop`` only."""
+    kept: dict[str, int] = {}
+    for node in walk(operator.results):
+        if isinstance(node, syntax.Apply) and node.function == "drop":
+            for argument in node.arguments[2:]:
+                if isinstance(argument, syntax.Name):
+                    kept[argument.name] = kept.get(argument.name, 0) + 1
+    roots = (operator.parameters, operator.results, operator.definitions)
+    mentioned = [n.name for n in walk(roots) if isinstance(n, syntax.Name)]
+    return [name for name, count in kept.items() if mentioned.count(name) == count]
 
 
 def _cuts(value: Any, rank: int) -> frozenset[int]:
@@ -184,8 +207,8 @@ def _joins(
         return True
     if (shape[longer[-1]] == extents[longer[-1]]) != (shape[last] == extents[last]):
         return False  # Broadcast beside one that is not.
-    if 0 in extents:
-        return True
+    if 0 in shape:
+        return True  # There is nothing to stride over.
     return strides[longer[-1]] == strides[last] * extents[last]
 
 

@@ -82,6 +82,9 @@ def tensordot_spec(rank1: int, rank2: int, axes: Any) -> str:
         not -rank2 <= a < rank2 for a in second
     ):
         raise ArgumentError(f"axes {axes!r} are out of range", code="E0704")
+    for side, rank in ((first, rank1), (second, rank2)):
+        if len({a % rank for a in side}) < len(side):
+            raise ArgumentError(f"axes {axes!r} name an axis twice", code="E0704")
     letters = iter(string.ascii_letters)
     left = [next(letters) for _ in range(rank1)]
     right = [next(letters) for _ in range(rank2)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from opslib.ir.dtypes import DTYPES, DType, from_numpy
-from opslib.language.syntax import AttributeType, Number, Parameter
+from opslib.language.syntax import AttributeType, Nothing, Number, Parameter
 
 
 class AttributeProblem(ValueError):
@@ -31,10 +31,11 @@ def normalise(parameter: Parameter, value: Any, rank: int | None) -> Any:
     """
     kind = parameter.type
     assert isinstance(kind, AttributeType)
-    if value is None and kind.kind != "axes":
-        if parameter.default is None or type(parameter.default).__name__ != "Nothing":
+    if value is None:
+        if not isinstance(parameter.default, Nothing):
             raise AttributeProblem("must not be None")
-        return None
+        if kind.kind != "axes":
+            return None
     match kind.kind:
         case "string":
             if value not in kind.choices:
@@ -76,7 +77,7 @@ def _scalar(kind: str, value: Any) -> Any:
         if isinstance(value, str | bytes | bool):
             raise TypeError
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise AttributeProblem(f"must be a number, not {value!r}") from None
 
 

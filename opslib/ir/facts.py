@@ -27,6 +27,12 @@ class Placed:
     instance: int
     argument: Argument
 
+    @property
+    def label(self) -> str:
+        """What to call it in a message: ``x``, or ``xs[1]`` of a variadic one."""
+        name = self.parameter.name
+        return name if self.instance < 0 else f"{name}[{self.instance}]"
+
 
 @dataclass(slots=True)
 class Facts:

@@ -55,7 +55,7 @@ def solve_sizes(facts: Facts) -> list[Equation]:
         declared = split(facts, p, tuple(shape[k] for k in order))
         for position, (axis, extents) in enumerate(declared):
             if isinstance(axis, syntax.Pack):
-                _pack(facts, p, axis, extents, batches)
+                _pack(facts, array, axis, extents, batches)
             elif isinstance(axis, syntax.Name) and p.variadic and axis.name in own:
                 facts.instances.setdefault(axis.name, []).append(extents[0])
             else:
@@ -174,13 +174,13 @@ def _wrong_rank(facts: Facts, p: syntax.Parameter, argument: Argument) -> NoRetu
 
 def _pack(
     facts: Facts,
-    p: syntax.Parameter,
+    array: Placed,
     axis: syntax.Pack,
     extents: tuple[int, ...],
     batches: list[tuple[str, tuple[int, ...]]],
 ) -> None:
     if axis.value is None:
-        batches.append((p.name, extents))
+        batches.append((array.parameter.name, extents))
         return
     name = pack_of(axis)
     if name is None:
@@ -188,13 +188,13 @@ def _pack(
     known = facts.packs.get(name)
     if known is None:
         facts.packs[name] = list(extents)
-        facts.origin[f"...{name}"] = f"'{p.name}' has ...{name} = {extents}"
+        facts.origin[f"...{name}"] = f"'{array.label}' has ...{name} = {extents}"
     elif tuple(known) != extents:
         origin = facts.origin.get(f"...{name}", f"...{name} = {tuple(known)}")
         facts.fail(
             ShapeError,
-            p.name,
-            f"{facts.operator.name} got '{p.name}' with ...{name} = {extents}, but "
+            array.parameter.name,
+            f"{facts.operator.name} got '{array.label}' with ...{name} = {extents}, but "
             f"{origin}",
             "E0702",
         )
@@ -237,42 +237,47 @@ def _solve(facts: Facts, equations: list[Equation]) -> list[Equation]:
 def _solved(facts: Facts, equation: Equation) -> bool:
     axis, extent = equation.axis, equation.extent
     unknown = [n for n in names(axis) if n not in facts.values]
-    try:
-        if not unknown:
-            value = evaluate(axis, facts.scope())
-            if value != extent:
-                _mismatch(facts, equation, value)
-            return True
-        if len(unknown) > 1:
-            return False
+    if len(unknown) > 1:
+        return False
+    if unknown:
         attribute = unknown[0] in {p.name for p in facts.operator.attributes}
         if attribute and not isinstance(axis, syntax.Name | syntax.Composite):
             return False
-        solved = _invert(axis, extent, unknown[0], facts.scope())
+    value: int | None
+    try:
+        if unknown:
+            value = _invert(axis, extent, unknown[0], facts.scope())
+        else:
+            value = evaluate(axis, facts.scope())
     except NotStatic:
         return False
     except UNDEFINED:
-        solved = None
-    if solved is None or solved < 0:
+        value = None
+    if not unknown:
+        if value != extent:
+            _mismatch(facts, equation, value)
+        return True
+    if value is None or value < 0:
         _mismatch(facts, equation, None)
-    facts.values[unknown[0]] = solved
+    facts.values[unknown[0]] = value
     facts.origin[unknown[0]] = (
-        f"'{equation.array.parameter.name}' has shape "
-        f"{equation.array.argument.shape}, so {unknown[0]} = {solved}"
+        f"'{equation.array.label}' has shape {equation.array.argument.shape}, "
+        f"so {unknown[0]} = {value}"
     )
     return True
 
 
 def _mismatch(facts: Facts, equation: Equation, value: int | None) -> NoReturn:
     name, shape = equation.array.parameter.name, equation.array.argument.shape
+    label = equation.array.label
     span = equation.axis.span
     text = span.source.text[span.start : span.stop]
     place = f"{name}:{equation.position}"
     known = [n for n in names(equation.axis) if n in facts.origin]
-    wants = f"{text} = {value}" if value is not None else f"a multiple for {text}"
+    wants = "where no size fits" if value is None else f"but {text} = {value}"
     because = "; ".join(facts.origin[n] for n in known)
     notes: list[tuple[syntax.Span | str, str]] = [
-        (place, f"'{name}' has shape {shape}: {equation.extent} here")
+        (place, f"'{label}' has shape {shape}: {equation.extent} here")
     ]
     for n in known:
         other = _declared_at(facts.operator, n, name)
@@ -281,8 +286,8 @@ def _mismatch(facts: Facts, equation: Equation, value: int | None) -> NoReturn:
     facts.fail(
         ShapeError,
         place,
-        f"{facts.operator.name} got '{name}' of shape {shape}, whose axis {text} is "
-        f"{equation.extent}, but {wants}" + (f" ({because})" if because else ""),
+        f"{facts.operator.name} got '{label}' of shape {shape}, whose axis {text} is "
+        f"{equation.extent}, {wants}" + (f" ({because})" if because else ""),
         "E0702",
         labels=notes,
     )
