@@ -255,10 +255,7 @@ class Printer:
         same_wide = self.wide and source.is_float and target.is_float
         if same_wide or source == target:
             return value
-        if (
-            value.weak
-            and (target.is_float or (target == INT64 and source.is_integer))
-        ):
+        if value.weak and (target.is_float or (target == INT64 and source.is_integer)):
             # A Python number takes the type of what it meets. Not where the cast may
             # wrap: NumPy refuses a Python integer that an array's type cannot hold.
             return value

@@ -64,9 +64,7 @@ def reference(
     found = evaluate(
         program, inputs, binding.sizes, binding.scalars, precision=precision
     )
-    return [
-        in_caller_axes(found[t.name], t.view, t.shape) for t in binding.outputs
-    ]
+    return [in_caller_axes(found[t.name], t.view, t.shape) for t in binding.outputs]
 
 
 def error_bounds(

@@ -95,7 +95,9 @@ def check_writeable(host: Any, operator: str) -> None:
     if not host.flags.writeable:
         raise ArgumentError(f"out of {operator} is read-only", code="E0707")
     # NumPy gives empty arrays strides of 0, and they share nothing.
-    if host.size and any(n > 1 and s == 0 for n, s in zip(host.shape, host.strides, strict=True)):
+    if host.size and any(
+        n > 1 and s == 0 for n, s in zip(host.shape, host.strides, strict=True)
+    ):
         raise ArgumentError(
             f"out of {operator} is broadcast: its elements share memory", code="E0707"
         )

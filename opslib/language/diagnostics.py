@@ -97,7 +97,6 @@ CODES: dict[str, str] = {
     "E0708": "a data-dependent index outside its bounds",
     "E0713": "a condition of the spec that does not hold for the data",
     "E0730": "an array that the device cannot see",
-
     # Compilation and backends.
     "E0801": "a backend that cannot be used here",
     "E0802": "a program that the backend does not support",

@@ -69,7 +69,7 @@ assert not {"jax", "torch", "opslib.backends.cpu"} & set(sys.modules)
 @pytest.mark.slow
 def test_types_that_users_see(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
-    code = '''
+    code = """
 import opslib
 opslib.softmax([1], axis=0)
 opslib.softmax([1], axes=0)
@@ -79,7 +79,7 @@ values = opslib.topk([1], k=2).values
 made = opslib.op("op f(x: T) -> y: T = x")
 made(1).anything
 made.no_such_attribute
-'''
+"""
     file = tmp_path / "user.py"
     file.write_text(code)
     found = subprocess.run(

@@ -289,7 +289,9 @@ def test_dtypes_that_opslib_has_not(bad: Any, words: str) -> None:
         opslib.exp(bad)
 
 
-@pytest.mark.parametrize("bad", [[1.0, 2], (1.0,), "x", {}, object(), 1j, b"", range(3)])
+@pytest.mark.parametrize(
+    "bad", [[1.0, 2], (1.0,), "x", {}, object(), 1j, b"", range(3)]
+)
 def test_things_that_are_no_arrays(bad: Any) -> None:
     with pytest.raises(opslib.ArgumentError, match="where it takes an array"):
         opslib.exp(bad)
@@ -318,7 +320,9 @@ def test_zero_size(shape: tuple[int, ...]) -> None:
     x = np.zeros(shape, F)
     assert opslib.add(x, x).shape == shape
     np.testing.assert_array_equal(opslib.sum(x, axis=0), x.sum(0))
-    assert opslib.matmul(np.zeros((3, 0), F), np.zeros((0, 2), F)).tolist() == [[0, 0]] * 3
+    assert (
+        opslib.matmul(np.zeros((3, 0), F), np.zeros((0, 2), F)).tolist() == [[0, 0]] * 3
+    )
 
 
 def test_sizes_beyond_32_bits() -> None:
@@ -427,7 +431,9 @@ def test_jax() -> None:
         np.testing.assert_array_equal(got, np.asarray(x) * 2)
         assert isinstance(opslib.add(x, x, backend="numpy"), jax.Array)
         np.testing.assert_array_equal(opslib.add(x, 1), np.asarray(x) + 1)
-    with pytest.raises(opslib.ArgumentError, match="JAX array, which cannot be written"):
+    with pytest.raises(
+        opslib.ArgumentError, match="JAX array, which cannot be written"
+    ):
         opslib.add(x, x, out=x)
     traced = jax.jit(lambda v: opslib.multiply(v, v))(x)
     np.testing.assert_array_equal(traced, np.asarray(x) ** 2)

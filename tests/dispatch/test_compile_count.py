@@ -66,7 +66,9 @@ def layer_norm(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
 def conv2d(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
     n, c, o, size, window = (int(v) for v in rng.integers(1, 5, 5))
     image = strided(rng, n, c, size + window, size + window + 1)
-    return [image, strided(rng, o, c, window, window)], {"stride": int(rng.integers(1, 3))}
+    return [image, strided(rng, o, c, window, window)], {
+        "stride": int(rng.integers(1, 3))
+    }
 
 
 @pytest.fixture
@@ -105,5 +107,5 @@ def test_random_shapes_compile_few_kernels(make: Make, compiled: list[str]) -> N
         plan = function.plan(*arrays, **attributes)
         kernels[id(plan.kernel)] = [t.view.extents for t in plan.merged.inputs]
     assert len(kernels) <= BUDGET + 1, f"{len(kernels)} kernels, such as {kernels}"
-    # A kernel may come in a few variants, by which arrays are contiguous.
-    assert len(compiled) <= 2 * BUDGET, f"{len(compiled)} of {len(kernels)} kernels"
+    # The CPU backend makes variants of a kernel, by which arrays are contiguous.
+    assert len(compiled) <= 3 * BUDGET, f"{len(compiled)} of {len(kernels)} kernels"

@@ -25,7 +25,9 @@ odd = st.one_of(
     st.sampled_from([2**31, -(2**63), 2**63, 2**70, 10**400]),
     st.floats(),
     st.text(max_size=3),
-    st.sampled_from(["float32", "int64", "none", "reflect", b"x", 1j, object(), len, ()]),
+    st.sampled_from(
+        ["float32", "int64", "none", "reflect", b"x", 1j, object(), len, ()]
+    ),
     st.lists(st.integers(-3, 4), max_size=3),
     st.tuples(st.integers(-3, 4), st.integers(-3, 4)),
     st.dictionaries(st.text(max_size=1), st.integers(), max_size=1),

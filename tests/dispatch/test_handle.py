@@ -47,7 +47,9 @@ def test_a_plan_runs_on_another_layout() -> None:
 def test_a_plan_refuses_what_does_not_match() -> None:
     a = array(3, 4)
     plan = opslib.add.plan(a, a)
-    with pytest.raises(opslib.ShapeError, match=r"takes 'x2' of \(3, 4\), not \(4, 3\)"):
+    with pytest.raises(
+        opslib.ShapeError, match=r"takes 'x2' of \(3, 4\), not \(4, 3\)"
+    ):
         plan(a, a.T)
     with pytest.raises(opslib.DTypeError, match="of float32, not float64"):
         plan(a, a.astype(float))
@@ -73,7 +75,10 @@ def test_a_plan_of_several_results() -> None:
     [
         lambda: (opslib.softmax.plan(array(3, 5), axis=0), [array(3, 5)]),
         lambda: (opslib.add.plan(array(3), 2.5), [array(3), 2.5]),
-        lambda: (opslib.concat.plan(array(2, 3), array(2, 4)), [array(2, 3), array(2, 4)]),
+        lambda: (
+            opslib.concat.plan(array(2, 3), array(2, 4)),
+            [array(2, 3), array(2, 4)],
+        ),
         lambda: (
             opslib.op("op twice(x: T) -> y: T = x + x").plan(array(4)),
             [array(4)],
@@ -174,7 +179,9 @@ def test_a_cache_is_bounded() -> None:
 
 
 def test_zero_and_minus_zero_are_two_values() -> None:
-    f = opslib.op("op signed(x: T, *, s: float = 1.0) -> y: T where T: float = copysign(x, s)")
+    f = opslib.op(
+        "op signed(x: T, *, s: float = 1.0) -> y: T where T: float = copysign(x, s)"
+    )
     x = np.ones(3)
     for s, want in [(0.0, 1), (-0.0, -1), (0, 1), (-0.0, -1)]:
         np.testing.assert_array_equal(f(x, s=s), want)

@@ -50,8 +50,10 @@ def test_it_tells_about_itself() -> None:
 
 
 def test_it_calls_shipped_operators() -> None:
-    f = opslib.op("op smooth(x: T[..., n]) -> y: T[..., n] where T: float\n"
-                  "    y[..., i] = softmax[i](x[..., i]) * 2\n")
+    f = opslib.op(
+        "op smooth(x: T[..., n]) -> y: T[..., n] where T: float\n"
+        "    y[..., i] = softmax[i](x[..., i]) * 2\n"
+    )
     np.testing.assert_allclose(f(X), opslib.softmax(X) * 2, rtol=1e-5)
 
 
@@ -81,7 +83,11 @@ op scaled_dot_product(q: T[..., (g r), s, d], k: T[..., g, t, d], v: T[..., g, t
 @pytest.mark.parametrize("causal", [False, True])
 def test_the_attention_of_the_design(backend: str, causal: bool) -> None:
     rng = np.random.default_rng(0)
-    q, k, v = rng.random((2, 6, 4, 5)), rng.random((2, 3, 7, 5)), rng.random((2, 3, 7, 8))
+    q, k, v = (
+        rng.random((2, 6, 4, 5)),
+        rng.random((2, 3, 7, 5)),
+        rng.random((2, 3, 7, 8)),
+    )
     got = opslib.op(ATTENTION)(q, k, v, causal=causal, backend=backend)
     a = q @ np.repeat(k, 2, 1).swapaxes(-1, -2) / np.sqrt(5)
     if causal:
@@ -150,7 +156,9 @@ NAMES += ["Handle", "attach", "NamedTuple", "Array", "self", "numpy", "main", "f
 )
 def test_names_that_mean_something_elsewhere(name: str) -> None:
     try:
-        f = opslib.op(f"op {name}({name}_x: T, {name}y: T) -> y: T = {name}_x + {name}y")
+        f = opslib.op(
+            f"op {name}({name}_x: T, {name}y: T) -> y: T = {name}_x + {name}y"
+        )
         g = opslib.op(f"op g({name}: T) -> y: T = {name} * 2")
         h = opslib.op(f"op h(x: T, *, {name}: int = 2) -> y: T = x * T({name})")
     except opslib.SpecError:

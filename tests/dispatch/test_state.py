@@ -69,7 +69,9 @@ def test_receipts() -> None:
 
 
 def test_an_unknown_backend() -> None:
-    with pytest.raises(opslib.BackendUnavailable, match="did you mean 'numpy'") as caught:
+    with pytest.raises(
+        opslib.BackendUnavailable, match="did you mean 'numpy'"
+    ) as caught:
         opslib.add(X, X, backend="numpi")
     assert "registered here" in str(caught.value)
     with pytest.raises(opslib.BackendUnavailable, match="did you mean 'cpu'"):

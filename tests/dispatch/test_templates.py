@@ -74,7 +74,19 @@ def test_tensordot(axes: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "axes", [4, -1, ((0,), (0, 1)), ((9,), (0,)), 1.5, "ab", None, (1,), ((0, 0), (0, 1)), ((0, 1), (0, 0))]
+    "axes",
+    [
+        4,
+        -1,
+        ((0,), (0, 1)),
+        ((9,), (0,)),
+        1.5,
+        "ab",
+        None,
+        (1,),
+        ((0, 0), (0, 1)),
+        ((0, 1), (0, 0)),
+    ],
 )
 def test_tensordot_that_is_none(axes: Any) -> None:
     with pytest.raises((opslib.OpslibError, TypeError)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +20,9 @@ from opslib.language.library import load_library, parse_operator_text
 LIBRARY = load_library()
 
 
-def bound(operator: str, *shapes: Any, results: Any = None, **attributes: Any) -> Binding:
+def bound(
+    operator: str, *shapes: Any, results: Any = None, **attributes: Any
+) -> Binding:
     """The binding of arrays of these shapes; a tuple with a name first has a dtype."""
     spec = LIBRARY.get(operator) or parse_operator_text(operator, LIBRARY)
     made: list[Any] = []
@@ -61,7 +65,9 @@ def test_the_axis_clause_moves_an_axis() -> None:
         ("(n r)", 6, None),
     ],
 )
-def test_an_extent_is_solved_for_its_unknown(extent: str, given: int, want: Any) -> None:
+def test_an_extent_is_solved_for_its_unknown(
+    extent: str, given: int, want: Any
+) -> None:
     text = f"op f(x: T[{extent}]) -> y: T[n]\n    y[i] = 0\n"
     if want is None:
         text = f"op f(x: T[{extent}], *, r: int) -> y: T[n]\n    y[i] = 0\n"
@@ -158,13 +164,15 @@ def test_errors_are_shown_in_the_signature(
         CALLS[name]()
     assert caught.value.code == name[:5]
     assert "^" in str(caught.value)
-    golden(f"errors/{name}.txt", str(caught.value) + "\n")
+    # Where the operator stands in its file is not what is tested.
+    text = re.sub(r"\.op:\d+:", ".op:1:", str(caught.value))
+    text = re.sub(r"^ *\d* \|", "  |", text, flags=re.MULTILINE)
+    text = re.sub(r"^ +-->", " -->", text, flags=re.MULTILINE)
+    golden(f"errors/{name}.txt", text + "\n")
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_errors_pickle(name: str) -> None:
-    import pickle
-
     with pytest.raises(OpslibError) as caught:
         CALLS[name]()
     again = pickle.loads(pickle.dumps(caught.value))

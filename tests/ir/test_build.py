@@ -98,7 +98,9 @@ def test_identities() -> None:
     assert arithmetic("sub", n, n) is ZERO
     assert arithmetic("mul", n, integer(1)) is n
     assert isinstance(arithmetic("add", F, Const(0.0, FLOAT32)), Prim)  # -0 + 0 is 0.
-    assert isinstance(arithmetic("mul", F, Const(0.0, FLOAT32)), Prim)  # inf * 0 is nan.
+    assert isinstance(
+        arithmetic("mul", F, Const(0.0, FLOAT32)), Prim
+    )  # inf * 0 is nan.
     assert isinstance(arithmetic("sub", F, F), Prim)
     assert product([]) == integer(1)
 

@@ -26,7 +26,9 @@ def program(text: str, **named: Any) -> Program:
 
 @pytest.mark.parametrize("present", [False, True])
 @pytest.mark.parametrize("name", sorted(LIBRARY))
-def test_every_operator_expands_to_a_well_formed_program(name: str, present: bool) -> None:
+def test_every_operator_expands_to_a_well_formed_program(
+    name: str, present: bool
+) -> None:
     for rank in (1, 2):
         binding = sample_binding(LIBRARY[name], rank=rank, present=present)
         made = expand(LIBRARY[name], binding.statics, LIBRARY)
@@ -55,8 +57,10 @@ def test_indices_are_bound_once() -> None:
 
 
 def test_the_branch_not_taken_is_never_read() -> None:
-    f = opslib.op("op f(x: T[n], ids: I[m]) -> y: T[m] where T: float, I: int\n"
-                  "    y[i] = x[ids[i]] if ids[i] >= 0 else 0\n")
+    f = opslib.op(
+        "op f(x: T[n], ids: I[m]) -> y: T[m] where T: float, I: int\n"
+        "    y[i] = x[ids[i]] if ids[i] >= 0 else 0\n"
+    )
     for backend in ("numpy", "cpu"):
         got = f(np.array([1.0, 2]), np.array([1, -1, 0]), backend=backend)
         assert got.tolist() == [2, 0, 1]

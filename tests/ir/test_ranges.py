@@ -20,7 +20,10 @@ leaves = st.sampled_from(
 expressions = st.recursive(
     leaves,
     lambda inner: st.builds(
-        arithmetic, st.sampled_from(["add", "sub", "mul", "floordiv", "mod"]), inner, inner
+        arithmetic,
+        st.sampled_from(["add", "sub", "mul", "floordiv", "mod"]),
+        inner,
+        inner,
     ),
     max_leaves=6,
 )
@@ -57,7 +60,9 @@ def value(node: Expr, known: dict[str, int]) -> int:
 
 @settings(max_examples=600, deadline=None)
 @given(expressions, extents, extents, extents)
-def test_no_bound_is_false(index: Expr, extent: Expr, first: Expr, second: Expr) -> None:
+def test_no_bound_is_false(
+    index: Expr, extent: Expr, first: Expr, second: Expr
+) -> None:
     ranges = dict(zip(INDICES, (first, second), strict=True))
     if not within(index, extent, ranges):
         return

@@ -20,7 +20,7 @@ def expression(text: str) -> Any:
     made = parse_operator_text(
         f"op f(x: T[...s, n], z: T[m]?, *, k: int = 1, w: float = 2.0, mode: "
         f'"a" | "b" = "a", q: int[...s] = 1, axis: axes[s] = none) -> y: T[...s, n]\n'
-        f"    y[...i, j] = x[...i, j]\n    requires {text} == 0 : \"no\"\n",
+        f'    y[...i, j] = x[...i, j]\n    requires {text} == 0 : "no"\n',
         {},
     )
     condition = made.clauses.requires[0].condition

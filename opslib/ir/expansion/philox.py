@@ -63,5 +63,3 @@ def _plus(key: Expr, amount: int) -> Expr:
 
 def _xor(x: Expr, y: Expr) -> Expr:
     return Prim("bitxor", (x, y), UINT32)
-
-

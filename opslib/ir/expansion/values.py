@@ -335,9 +335,7 @@ def _is_language_function(name: str, node: syntax.Apply) -> bool:
     return known and not node.keywords
 
 
-def _random_bits(
-    frame: Frame, node: syntax.Apply, arguments: list[Expr]
-) -> Expr:
+def _random_bits(frame: Frame, node: syntax.Apply, arguments: list[Expr]) -> Expr:
     """``philox(seed, offset, i, word)``; the word is a literal, 0 when left out."""
     seed, offset, position = arguments[:3]
     word = arguments[3] if len(arguments) > 3 else ZERO
