@@ -79,6 +79,8 @@ def program_cost(
     """The cost of a program at the given sizes.
 
     Args:
+        program: what is counted.
+        sizes: by the program's names.
         scalars: attributes by the program's names; those that decide an extent, such
             as a stride, must be there, or the count is far too high.
         elements: of inputs that are broadcast, how many there really are.

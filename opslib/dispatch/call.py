@@ -200,7 +200,7 @@ def _make_plan(
 ) -> tuple[Plan, str]:
     binding = bound(request)
     if targets is not None:
-        outputs.check(targets, request.out, binding, request.operator.name)
+        outputs.check(targets, binding, request.operator.name)
     refusals: list[str] = []
     allowed = settings is not None and settings.fallback != "error"
     for candidate in candidates(flat, library, request.backend, settings, refusals):

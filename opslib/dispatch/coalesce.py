@@ -186,7 +186,7 @@ def _joins(
     group: Sequence[int],
     k: int,
 ) -> bool:
-    """Whether entry k of the pack can be one axis of the tensor with a group of them."""
+    """Whether entry k of the pack can join a group of them in one axis of a tensor."""
     places = [
         [d for d, tag in enumerate(tensor.tags) if tag == (pack, j)]
         for j in (*group, k)

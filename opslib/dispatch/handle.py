@@ -55,6 +55,7 @@ class Handle:
         self._routed: dict[tuple[str, tuple[Any, ...]], Any] = {}
         self._lock = threading.Lock()
         self._names: tuple[str, ...] | None = None
+        self._types: tuple[frozenset[type] | None, ...] | None = None
         self._plain: Any = None
 
     # --- the spec ------------------------------------------------------------------
@@ -121,24 +122,29 @@ class Handle:
             return self._fast.setdefault(values, made)
 
     def _is_key(self, values: tuple[Any, ...]) -> bool:
-        """Whether equal values mean the same call: 0.0 and -0.0 may not.
+        """Whether calls that are prepared for these values may be found by them.
 
-        (1, 1.0 and True are one key too. The first of them to be used is checked
-        against the attribute's type, the others then count as that one.)
+        1, 1.0 and True are one key: only what is of the attribute's own type is kept,
+        so that no wrong value stands for a right one. (A wrong one that comes later
+        counts as the right one that it equals.) 0.0 and -0.0 are one key too.
         """
         try:
             hash(values)
         except TypeError:
             return False
-        floats = {
-            p.name
-            for p in self.operator.attributes
-            if attribute_type(p).kind == "float"
-        }
-        for name, value in zip(self.keyword_names, values, strict=True):
-            zero = isinstance(value, bool | int | float | np.generic) and value == 0
-            if name in floats and (zero or isinstance(value, tuple)):
-                return False
+        if self._types is None:
+            kinds = {p.name: attribute_type(p).kind for p in self.operator.attributes}
+            self._types = tuple(
+                _KEPT.get(kinds.get(n, "int" if n == "axis" else "bool"))
+                for n in self.keyword_names
+            )
+        for kept, value in zip(self._types, values, strict=True):
+            entries = value if isinstance(value, tuple) else (value,)
+            for entry in entries:
+                if kept is not None and entry is not None and type(entry) not in kept:
+                    return False
+                if kept is _KEPT["float"] and entry == 0:
+                    return False
         return True
 
     def packer(self, request: Request) -> Any:
@@ -226,6 +232,20 @@ class Handle:
         if request.results is not None:
             return request.results
         return tuple(r.name for r in self.operator.results if not r.optional)
+
+
+# Types of attribute values that prepared calls are kept for; of dtypes, any.
+_INT = frozenset({int})
+_KEPT: dict[str, frozenset[type]] = {
+    "int": _INT,
+    "axis": _INT,
+    "axes": _INT,
+    "gap": _INT,
+    "shape": _INT,
+    "bool": frozenset({bool}),
+    "string": frozenset({str}),
+    "float": frozenset({int, float}),
+}
 
 
 class Miss:

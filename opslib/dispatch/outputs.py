@@ -59,7 +59,7 @@ def targets(out: Any, operator: str, library: str) -> list[Any] | None:
     return found
 
 
-def check(hosts: Sequence[Any], out: Any, binding: Binding, operator: str) -> None:
+def check(hosts: Sequence[Any], binding: Binding, operator: str) -> None:
     """Raises where `out` does not fit the results: exact shape, same kind of dtype."""
     if len(hosts) != len(binding.outputs):
         raise ArgumentError(
@@ -81,10 +81,8 @@ def check(hosts: Sequence[Any], out: Any, binding: Binding, operator: str) -> No
                 help=f"allocate it with dtype {t.dtype}",
             )
         check_writeable(host, operator)
-        if any(
-            other is not host and np.may_share_memory(other, host)
-            for other in hosts[:k]
-        ) or any(a is b for b in listed(out)[:k] for a in [listed(out)[k]]):
+        shares = any(np.may_share_memory(other, host) for other in hosts[:k])
+        if shares and host.size:
             raise ArgumentError(
                 f"two arrays of out of {operator} share memory", code="E0707"
             )

@@ -90,7 +90,7 @@ class Plan:
         self._match(flat)
         targets = outputs.targets(out, name, self.key.library)
         if targets is not None:
-            outputs.check(targets, out, self.binding, name)
+            outputs.check(targets, self.binding, name)
         results = self.execute(self._laid_out(flat), targets, out)
         if len(results) == 1:
             return results[0]

@@ -62,10 +62,8 @@ def einsum_spec(subscripts: str, count: int) -> str:
         binders = ", ".join(f"i_{c}" for c in folded)
         value = f"sum[{binders}]({value})"
     names = "".join(c if c.isalpha() else "_" for c in text.replace("->", "_to_"))
-    return (
-        f"op einsum_{names}({', '.join(parameters)}, /) -> y: T[{_axes(result, 'n_')}]\n"
-        f"    y[{_axes(result, 'i_')}] = {value}\n"
-    )
+    signature = f"({', '.join(parameters)}, /) -> y: T[{_axes(result, 'n_')}]"
+    return f"op einsum_{names}{signature}\n    y[{_axes(result, 'i_')}] = {value}\n"
 
 
 def _axes(term: str, prefix: str) -> str:

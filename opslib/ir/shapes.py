@@ -194,8 +194,8 @@ def _pack(
         facts.fail(
             ShapeError,
             array.parameter.name,
-            f"{facts.operator.name} got '{array.label}' with ...{name} = {extents}, but "
-            f"{origin}",
+            f"{facts.operator.name} got '{array.label}' with ...{name} = {extents}, "
+            f"but {origin}",
             "E0702",
         )
 

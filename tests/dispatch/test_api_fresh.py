@@ -55,7 +55,10 @@ def test_importing_reads_no_spec() -> None:
     code = """
 import sys
 opened = []
-sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+def hook(event, args):
+    if event == "open":
+        opened.append(str(args[0]))
+sys.addaudithook(hook)
 import opslib
 assert not [name for name in opened if name.endswith(".op")], opened
 from opslib.language.library import load_library

@@ -71,8 +71,9 @@ def test_garbage(name: str, data: st.DataObject) -> None:
             warnings.simplefilter("ignore")
             function(*given_arrays, backend="numpy", **named)
     except (opslib.OpslibError, TypeError, ValueError) as error:
-        assert str(error)
-        if isinstance(error, opslib.OpslibError):
-            assert error.code.startswith("E")
+        said = str(error)
     except MemoryError:
-        pass  # Such as arange(2**62).
+        return  # Such as arange(2**62).
+    else:
+        return
+    assert said

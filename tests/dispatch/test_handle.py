@@ -207,3 +207,15 @@ def test_lists_as_attributes() -> None:
     x = array(2, 3, 4)
     for _ in range(2):
         np.testing.assert_allclose(opslib.sum(x, axis=[0, 2]), x.sum((0, 2)), rtol=1e-5)
+
+
+def test_a_wrong_value_does_not_stand_for_the_right_one_it_equals() -> None:
+    x = array(3, 4)
+    for backend in (None, "numpy"):
+        for wrong in (True, 1.0):
+            with pytest.raises(opslib.ArgumentError):
+                opslib.log_softmax(x, axis=wrong, backend=backend)  # type: ignore[arg-type]
+            got = opslib.log_softmax(x, axis=1, backend=backend)
+            assert got.shape == (3, 4)
+            opslib.log_softmax.handle._fast.clear()
+            opslib.log_softmax.handle._routed.clear()

@@ -71,7 +71,8 @@ def test_softmax_along_an_index_as_a_local() -> None:
 
 ATTENTION = """
 op scaled_dot_product(q: T[..., (g r), s, d], k: T[..., g, t, d], v: T[..., g, t, e],
-                      scale: float = 1 / sqrt(d), causal: bool = false) -> o: T[..., (g r), s, e] where T: float
+                      scale: float = 1 / sqrt(d), causal: bool = false
+                      ) -> o: T[..., (g r), s, e] where T: float
     a[..., (h u), i, j] = scale * sum[c](q[..., (h u), i, c] * k[..., h, j, c])
     b[..., (h u), i, j] = a[..., (h u), i, j] if not causal or j - t <= i - s else -inf
     p[..., (h u), i, j] = softmax[j](b[..., (h u), i, j])

@@ -47,8 +47,17 @@ def test_einsum(subscripts: str, shapes: list[tuple[int, ...]]) -> None:
 
 @pytest.mark.parametrize(
     ("subscripts", "count"),
-    [("ij->ik", 1), ("ij,jk->ik", 1), ("i1->i", 1), ("ij->ii", 1), ("i....", 1)]
-    + [("i->j->k", 1), ("", 2), ("......", 1), ("...i...", 1)],
+    [
+        ("ij->ik", 1),
+        ("ij,jk->ik", 1),
+        ("i1->i", 1),
+        ("ij->ii", 1),
+        ("i....", 1),
+        ("i->j->k", 1),
+        ("", 2),
+        ("......", 1),
+        ("...i...", 1),
+    ],
 )
 def test_einsum_that_is_none(subscripts: str, count: int) -> None:
     with pytest.raises(opslib.OpslibError):

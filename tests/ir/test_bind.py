@@ -83,7 +83,7 @@ def test_an_extent_without_a_solution() -> None:
         bound("op f(x: T[(2 n)]) -> y: T[n]\n    y[i] = 0\n", (5,))
     text = "op f(x: T[n], z: T[2 * n + 1]) -> y: T[n]\n    y[i] = 0\n"
     assert bound(text, (3,), (7,)).sizes["n"] == 3
-    with pytest.raises(ShapeError, match="whose axis 2 . n . 1 is 8, but .* = 7"):
+    with pytest.raises(ShapeError, match=r"whose axis 2 . n . 1 is 8, but .* = 7"):
         bound(text, (3,), (8,))
 
 

@@ -1,4 +1,4 @@
-"""Construction: promotion, weak numbers, folding, identities that are none for floats."""
+"""Construction: promotion, weak numbers, folding, identities floats have not."""
 
 from __future__ import annotations
 

@@ -194,6 +194,26 @@ def test_values_and_places_share_one_ordering_of_k_ranks(forms: ModuleType) -> N
         assert y[r].tolist() == x[r][order].tolist()
 
 
+def test_ranks_along_an_outer_axis_order_each_row_once(forms: ModuleType) -> None:
+    k = Size("k")
+    at = forms.Index("r")
+    value = Order(
+        forms.along("k", forms.N), forms.read("x", forms.ROW, forms.K), at, True, 1
+    )
+    out = Tensor("p", INT64, (k, forms.M))
+    axes = (forms.along("r", k), forms.ROWS)
+    definition = forms.define("p", value, axes)
+    sizes = ("m", "n", "k")
+    kernel = lower(forms.program("best", (forms.X,), (out,), definition, sizes=sizes))
+    assert len(list(intrinsics(kernel.body))) == 2
+    assert isinstance(kernel.body[-1], loops.If)
+    x = np.random.default_rng(7).integers(0, 5, (6, 20)).astype(np.float32)
+    p = np.zeros((3, 6), np.int64)
+    interpret(kernel, (x,), (p,), {"m": 6, "n": 20, "k": 3}, {})
+    for r in range(6):
+        assert p[:, r].tolist() == stable_order(x[r], True)[:3].tolist()
+
+
 def test_one_rank_asks_for_that_alone(forms: ModuleType) -> None:
     at = Const(2, INT64)
     value = Order(
