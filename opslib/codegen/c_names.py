@@ -132,7 +132,10 @@ _KEYWORDS = [
     "first",
     "past",
     "worker",
+    "shared",
+    "state",
     "status",
+    "status_now",
     "left",
 ]
 RESERVED = frozenset(_KEYWORDS)

@@ -16,6 +16,7 @@ import numpy as np
 
 from opslib.analysis.bound import evaluate_bounds, usage
 from opslib.dispatch.judging import analysis_arithmetic
+from opslib.errors import BackendUnavailable, CompileError
 from opslib.ir.expr import Program
 from opslib.runtime.protocol import Backend, Device, Kernel
 
@@ -58,6 +59,9 @@ def self_check(
             continue
         try:
             results = _launch(backend, device, program, kernel, case, shapes)
+        except (CompileError, BackendUnavailable, MemoryError, OSError) as error:
+            # Of the machine's state, not the kernel's: no verdict is kept of it.
+            return Verdict("inconclusive", f"{type(error).__name__}: {error}")
         except Exception as error:
             text = str(error).splitlines()[0] if str(error) else ""
             return Verdict("fail", f"{type(error).__name__}: {text}")

@@ -49,7 +49,6 @@ class State:
 
     backend: str | None = None
     fallback: Fallback = "error"
-    batch_invariant: bool = False
     receipts: list[Receipt] | None = field(default=None, compare=False)
 
     @property
@@ -67,7 +66,6 @@ def use(
     backend: str | None = None,
     *,
     fallback: Fallback | None = None,
-    batch_invariant: bool | None = None,
 ) -> Iterator[None]:
     """Sets the backend (and policies) for the calls in a ``with`` block.
 
@@ -75,7 +73,6 @@ def use(
         backend: a backend's or device's name; None keeps the one in force.
         fallback: what happens when that device cannot run an operator: ``error``
             (the default), ``warn`` or ``allow`` (another device runs it).
-        batch_invariant: ask for kernels whose rows do not depend on the batch.
 
     The setting follows the context (threads start without it, tasks inherit it).
 
@@ -101,9 +98,6 @@ def use(
         old,
         backend=backend if backend is not None else old.backend,
         fallback=fallback if fallback is not None else old.fallback,
-        batch_invariant=(
-            old.batch_invariant if batch_invariant is None else batch_invariant
-        ),
     )
     token = state.set(new)
     try:

@@ -92,8 +92,7 @@ made.no_such_attribute
         cwd=ROOT,
         check=False,
     )
-    errors = [line for line in found.stdout.splitlines() if line.startswith(str(file))]
-    errors = [line for line in errors if "error:" in line]
+    errors = [x for x in found.stdout.splitlines() if "user.py:" in x and "error:" in x]
     assert len(errors) == 2, found.stdout
     assert 'Unexpected keyword argument "axes"' in errors[0]
     assert "no_such_attribute" in errors[1]

@@ -146,15 +146,7 @@ NAMES = ["lambda", "int", "linux", "print", "None", "class", "state", "context",
 NAMES += ["Handle", "attach", "NamedTuple", "Array", "self", "numpy", "main", "float_"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=pytest.mark.xfail(reason="a C local", strict=False))
-        if n == "state"
-        else n
-        for n in NAMES
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_names_that_mean_something_elsewhere(name: str) -> None:
     try:
         f = opslib.op(
