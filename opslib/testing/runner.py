@@ -77,8 +77,9 @@ class Worker:
 
     def _start(self) -> None:
         self.lines = queue.Queue()
+        # -P: not the opslib of the current folder, which may be another one.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "opslib.testing.worker", self.backend],
+            [sys.executable, "-P", "-m", "opslib.testing.worker", self.backend],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
