@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from opslib.errors import BackendUnavailable, DeviceError
+from opslib.errors import BackendUnavailable
 from opslib.ir.dtypes import BFLOAT16, DType, compute_type
 from opslib.ir.expr import Program
-from opslib.runtime import pool, toolchain
+from opslib.runtime import host, pool, toolchain
 from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device, View
 
 from .renderer import CpuKernel, kernel, kernels
@@ -64,18 +64,7 @@ class CpuBackend:
 
     def asarray(self, array: Any, device: Device) -> Any:
         """The same memory where a kernel can address it, else an aligned copy."""
-        if not isinstance(array, np.ndarray):
-            if hasattr(array, "__dlpack__"):
-                try:
-                    array = np.from_dlpack(array)
-                except (BufferError, RuntimeError) as error:
-                    raise DeviceError(
-                        f"the array cannot be seen from the host: {error}",
-                        code="E0730",
-                        help="move it to the host first",
-                    ) from error
-            else:
-                array = np.asarray(array)
+        array = host.as_numpy(array)
         if not array.flags.aligned or any(s % array.itemsize for s in array.strides):
             return np.array(array, order="C")
         return array
@@ -90,13 +79,7 @@ class CpuBackend:
 
     def view(self, array: Any, view: View) -> Any:
         """A view of the same memory."""
-        seen = array.transpose(view.permutation)
-        if seen.shape != view.shape:
-            # Raises where a copy would be needed: a result must not land in a copy.
-            seen = seen.reshape(view.shape, copy=False)
-        if seen.shape != view.extents:
-            seen = np.broadcast_to(seen, view.extents)
-        return seen
+        return host.viewed(array, view)
 
     def synchronize(self, device: Device) -> None:
         """Nothing is pending: launches are synchronous."""

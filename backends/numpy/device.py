@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from opslib.errors import CompileError, DeviceError
+from opslib.errors import CompileError
 from opslib.ir.dtypes import FLOAT64, DType, compute_type
 from opslib.ir.expr import Program
+from opslib.runtime import host
 from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device, View
 
 from .renderer import NumpyKernel, kernel, rendered
@@ -95,18 +96,7 @@ class NumpyBackend:
 
     def asarray(self, array: Any, device: Device) -> Any:
         """The same memory for a NumPy array or a DLPack one on the host."""
-        if isinstance(array, np.ndarray):
-            return array
-        if hasattr(array, "__dlpack__"):
-            try:
-                return np.from_dlpack(array)
-            except (BufferError, RuntimeError) as error:
-                raise DeviceError(
-                    f"the array cannot be seen from the host: {error}",
-                    code="E0730",
-                    help="move it to the host first",
-                ) from error
-        return np.asarray(array)
+        return host.as_numpy(array)
 
     def to_numpy(self, array: Any) -> Any:
         """The array itself."""
@@ -118,13 +108,7 @@ class NumpyBackend:
 
     def view(self, array: Any, view: View) -> Any:
         """A view of the same memory."""
-        seen = array.transpose(view.permutation)
-        if seen.shape != view.shape:
-            # Raises where a copy would be needed: a result must not land in a copy.
-            seen = seen.reshape(view.shape, copy=False)
-        if seen.shape != view.extents:
-            seen = np.broadcast_to(seen, view.extents)
-        return seen
+        return host.viewed(array, view)
 
     def synchronize(self, device: Device) -> None:
         """Nothing is pending: launches are synchronous."""
