@@ -1,6 +1,6 @@
 """Programs of shipped specs, bound to arrays: what tests of the compiler start from.
 
-Test folders load this file through their conftest, since tests are no package.
+The fixture `programs` (conftest.py) loads this file, since tests are no package.
 """
 
 from __future__ import annotations

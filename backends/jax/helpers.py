@@ -6,11 +6,14 @@ Everything here works on tracers, so nothing raises on data: indices are clipped
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from opslib.codegen import array_common
 
 Array = Any
 State = tuple[Any, ...]
@@ -23,24 +26,19 @@ def _is_float(*values: Array) -> bool:
     return bool(jnp.issubdtype(jnp.result_type(*values), jnp.floating))
 
 
-def _same(x: Array, y: Array) -> tuple[Array, Array]:
-    dtype = jnp.result_type(x, y)
-    return jnp.asarray(x, dtype), jnp.asarray(y, dtype)
-
-
 def maximum(x: Array, y: Array) -> Array:
     """The larger; nan if either is; of two zeros the positive one."""
-    return jnp.where((x == 0) & (y == 0), x + y, jnp.maximum(x, y))
+    return array_common.maximum(jnp, x, y)
 
 
 def minimum(x: Array, y: Array) -> Array:
     """The smaller; nan if either is; of two zeros the negative one."""
-    return jnp.where((x == 0) & (y == 0), -(-x - y), jnp.minimum(x, y))
+    return array_common.minimum(jnp, x, y)
 
 
 def sign(x: Array) -> Array:
     """-1, 0 or 1; nan and -0.0 stay."""
-    return jnp.where((x == 0) | (x != x), x, jnp.sign(x))
+    return array_common.sign(jnp, x)
 
 
 def floordiv(x: Array, y: Array) -> Array:
@@ -65,7 +63,7 @@ def fmod(x: Array, y: Array) -> Array:
 
 
 def _whole(operation: Callable[..., Array], x: Array, y: Array) -> Array:
-    x, y = _same(x, y)
+    x, y = array_common.same_type(jnp, x, y)
     # The smallest integer over -1 is undefined in XLA; the others wrap to -x and 0.
     minus = y == -1 if jnp.issubdtype(y.dtype, jnp.signedinteger) else False
     safe = jnp.where((y == 0) | minus, 1, y).astype(y.dtype)
@@ -80,7 +78,7 @@ def pow(x: Array, y: Array) -> Array:
     """The power x^y; integers wrap, and a negative y inverts as C does."""
     if _is_float(x, y):
         return jnp.power(x, y)
-    x, y = jnp.broadcast_arrays(*_same(x, y))
+    x, y = jnp.broadcast_arrays(*array_common.same_type(jnp, x, y))
     bits = 8 * x.dtype.itemsize
     result, base, left = jnp.ones_like(x), x, jnp.where(y < 0, 0, y).astype(x.dtype)
     for _ in range(bits):
@@ -93,7 +91,7 @@ def pow(x: Array, y: Array) -> Array:
 
 def shl(x: Array, y: Array) -> Array:
     """The product x * 2^y, wrapped; 0 for a count outside 0 .. bits - 1."""
-    x, y = _same(x, y)
+    x, y = array_common.same_type(jnp, x, y)
     inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
     return jnp.where(inside, x << jnp.where(inside, y, 0).astype(y.dtype), 0).astype(
         x.dtype
@@ -102,7 +100,7 @@ def shl(x: Array, y: Array) -> Array:
 
 def shr(x: Array, y: Array) -> Array:
     """floor(x / 2^y); the sign for a count outside 0 .. bits - 1."""
-    x, y = _same(x, y)
+    x, y = array_common.same_type(jnp, x, y)
     inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
     fill = jnp.where(x < 0, ~jnp.zeros_like(x), jnp.zeros_like(x))
     return jnp.where(inside, x >> jnp.where(inside, y, 0).astype(y.dtype), fill)
@@ -162,13 +160,7 @@ def gelu_tanh(x: Array) -> Array:
 
 def clipped(x: Array, *indices: Array, axis: int = 0) -> Array:
     """``x[..., i, j]`` from `axis` on, with each index moved to the nearest edge."""
-    lengths = x.shape[axis : axis + len(indices)]
-    if 0 in lengths:
-        points = jnp.broadcast_shapes(*(jnp.shape(i) for i in indices))
-        rest = x.shape[axis + len(indices) :]
-        return jnp.zeros((*x.shape[:axis], *points, *rest), x.dtype)
-    where = tuple(jnp.clip(i, 0, n - 1) for i, n in zip(indices, lengths, strict=True))
-    return x[(*(slice(None),) * axis, *where)]
+    return array_common.clipped(jnp, x, indices, axis)
 
 
 def scatter(
@@ -320,32 +312,7 @@ def fold(
     axis: int | tuple[int, ...],
 ) -> State:
     """Joins states along `axis` (several: in lexicographic order), neighbours first."""
-    axes = (axis,) if isinstance(axis, int) else axis
-    current = []
-    for state in states:
-        moved = jnp.moveaxis(state, axes, tuple(range(-len(axes), 0)))
-        kept = moved.shape[: moved.ndim - len(axes)]
-        length = 1
-        for n in moved.shape[moved.ndim - len(axes) :]:
-            length *= n
-        current.append(moved.reshape(*kept, length))
-    count = current[0].shape[-1]
-    if count == 0:
-        return tuple(
-            jnp.full(s.shape[:-1], i, s.dtype)
-            for s, i in zip(current, identity, strict=True)
-        )
-    while count > 1:
-        even = [s[..., 0 : count - 1 : 2] for s in current]
-        odd = [s[..., 1::2] for s in current]
-        joined = combine(*even, *odd)
-        if count % 2:
-            joined = tuple(
-                jnp.concatenate([j, s[..., -1:]], axis=-1)
-                for j, s in zip(joined, current, strict=True)
-            )
-        current, count = list(joined), (count + 1) // 2
-    return tuple(s[..., 0] for s in current)
+    return array_common.fold(jnp, combine, identity, states, axis)
 
 
 def scan(
@@ -377,7 +344,7 @@ def cummin(x: Array, axis: int) -> Array:
 
 def argsort(x: Array, axis: int = -1, descending: bool = False) -> Array:
     """Stable order; nan last when ascending and first when descending."""
+    order = partial(jnp.argsort, stable=True)
     if not descending:
-        return jnp.argsort(x, axis=axis, stable=True)
-    backwards = jnp.argsort(jnp.flip(x, axis), axis=axis, stable=True)
-    return x.shape[axis] - 1 - jnp.flip(backwards, axis)
+        return order(x, axis=axis)
+    return array_common.descending_order(jnp, order, x, axis)

@@ -8,11 +8,12 @@ these. Special functions are computed in float64 and rounded to the operand's ty
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from opslib.codegen import array_erf
+from opslib.codegen import array_common, array_erf
 from opslib.errors import OperandIndexError, ShapeError
 
 Array = Any
@@ -29,17 +30,17 @@ def _is_float(x: Array) -> bool:
 
 def maximum(x: Array, y: Array) -> Array:
     """The larger; nan if either is; of two zeros the positive one."""
-    return np.where((x == 0) & (y == 0), x + y, np.maximum(x, y))
+    return array_common.maximum(np, x, y)
 
 
 def minimum(x: Array, y: Array) -> Array:
     """The smaller; nan if either is; of two zeros the negative one."""
-    return np.where((x == 0) & (y == 0), -(-x - y), np.minimum(x, y))
+    return array_common.minimum(np, x, y)
 
 
 def sign(x: Array) -> Array:
     """-1, 0 or 1; nan and -0.0 stay."""
-    return np.where((x == 0) | (x != x), x, np.sign(x))
+    return array_common.sign(np, x)
 
 
 def floordiv(x: Array, y: Array) -> Array:
@@ -59,22 +60,16 @@ def mod(x: Array, y: Array) -> Array:
 
 
 def _whole(operation: Callable[..., Array], x: Array, y: Array) -> Array:
-    x, y = _same(x, y)
+    x, y = array_common.same_type(np, x, y)
     result = operation(x, np.where(y == 0, y.dtype.type(1), y))
     return np.where(y == 0, result.dtype.type(0), result)
-
-
-def _same(x: Array, y: Array) -> tuple[Array, Array]:
-    """Both as arrays of the type that arithmetic of them has."""
-    dtype = np.result_type(x, y)
-    return np.asarray(x, dtype), np.asarray(y, dtype)
 
 
 def pow(x: Array, y: Array) -> Array:
     """X to the y; integers wrap, and a negative y inverts as C does."""
     if _is_float(x) or _is_float(y):
         return np.power(x, y)
-    x, y = _same(x, y)
+    x, y = array_common.same_type(np, x, y)
     one, zero = x.dtype.type(1), x.dtype.type(0)
     inverse = np.where(x == 1, one, np.where(x == zero - one, x ** (y & 1), zero))
     if x.dtype.kind == "u":
@@ -84,7 +79,7 @@ def pow(x: Array, y: Array) -> Array:
 
 def shl(x: Array, y: Array) -> Array:
     """X * 2^y wrapped; 0 for a count outside 0 .. bits - 1."""
-    x, y = _same(x, y)
+    x, y = array_common.same_type(np, x, y)
     inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
     zero = x.dtype.type(0)
     return np.where(inside, x << np.where(inside, y, zero), zero)
@@ -92,7 +87,7 @@ def shl(x: Array, y: Array) -> Array:
 
 def shr(x: Array, y: Array) -> Array:
     """floor(x / 2^y); the sign for a count outside 0 .. bits - 1."""
-    x, y = _same(x, y)
+    x, y = array_common.same_type(np, x, y)
     inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
     zero = x.dtype.type(0)
     sign = np.where(x < 0, ~zero, zero)
@@ -157,14 +152,7 @@ def clipped(x: Array, *indices: Array, axis: int = 0) -> Array:
     For reads whose value is used only where the index was within bounds. An empty
     axis gives zeros.
     """
-    lengths = x.shape[axis : axis + len(indices)]
-    if 0 in lengths:
-        points = np.broadcast_shapes(*(np.shape(i) for i in indices))
-        return np.zeros(
-            (*x.shape[:axis], *points, *x.shape[axis + len(indices) :]), x.dtype
-        )
-    where = tuple(np.clip(i, 0, n - 1) for i, n in zip(indices, lengths, strict=True))
-    return x[(*(slice(None),) * axis, *where)]
+    return array_common.clipped(np, x, indices, axis)
 
 
 def scatter(
@@ -204,28 +192,7 @@ def fold(
     axis: int | tuple[int, ...],
 ) -> State:
     """Joins states along `axis` (several: in lexicographic order), neighbours first."""
-    axes = (axis,) if isinstance(axis, int) else axis
-    current = []
-    for state in states:
-        moved = np.moveaxis(state, axes, range(-len(axes), 0))
-        current.append(moved.reshape(*moved.shape[: moved.ndim - len(axes)], -1))
-    count = current[0].shape[-1]
-    if count == 0:
-        return tuple(
-            np.full(s.shape[:-1], i, s.dtype)
-            for s, i in zip(current, identity, strict=True)
-        )
-    while count > 1:
-        even = [s[..., 0 : count - 1 : 2] for s in current]
-        odd = [s[..., 1::2] for s in current]
-        joined = combine(*even, *odd)
-        if count % 2:
-            joined = tuple(
-                np.concatenate([j, s[..., -1:]], axis=-1)
-                for j, s in zip(joined, current, strict=True)
-            )
-        current, count = list(joined), (count + 1) // 2
-    return tuple(s[..., 0] for s in current)
+    return array_common.fold(np, combine, identity, states, axis)
 
 
 def scan(
@@ -248,11 +215,10 @@ def scan(
 
 def argsort(x: Array, axis: int = -1, descending: bool = False) -> Array:
     """Stable order; nan last when ascending and first when descending."""
+    order = partial(np.argsort, kind="stable")
     if not descending:
-        return np.argsort(x, axis=axis, kind="stable")
-    # Sorting the reversed row and reversing the result keeps equal values in order.
-    backwards = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
-    return x.shape[axis] - 1 - np.flip(backwards, axis)
+        return order(x, axis=axis)
+    return array_common.descending_order(np, order, x, axis)
 
 
 # --- Checks ------------------------------------------------------------------------
