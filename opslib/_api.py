@@ -115,6 +115,30 @@ def adaptive_avg_pool2d(
 _attach(adaptive_avg_pool2d, _op_adaptive_avg_pool2d)
 
 
+_op_adaptive_max_pool1d = _Handle("adaptive_max_pool1d")
+
+
+def adaptive_max_pool1d(
+    input: Array,
+    output_size: int | Sequence[int],
+    *,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """The last axis divided into output_size parts, which may overlap by one element: the largest of each.
+
+    Follows torch.nn.functional.adaptive_max_pool1d (aligned).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_adaptive_max_pool1d.fast(output_size)(input)
+    return _op_adaptive_max_pool1d.call(
+        (input,), {"output_size": output_size}, out, backend
+    )
+
+
+_attach(adaptive_max_pool1d, _op_adaptive_max_pool1d)
+
+
 _op_adaptive_max_pool2d = _Handle("adaptive_max_pool2d")
 
 
@@ -377,18 +401,20 @@ _op_arange = _Handle("arange")
 
 
 def arange(
-    start: int,
+    start: float,
     /,
-    stop: int | None = None,
-    step: int = 1,
+    stop: float | None = None,
+    step: float = 1,
     *,
     dtype: DTypeLike | None = None,
     out: Array | None = None,
     backend: str | None = None,
 ) -> Array:
-    """The integers start, start + step, ... before stop; with one argument, 0 .. start - 1.
+    """The numbers start, start + step, ... before stop; with one argument, 0, 1, ... before start. There
+    are ceil((stop - start) / step) of them, which rounding may make one more than expected where step is
+    a fraction: linspace states the number. The dtype is int64 where all are ints, else float32.
 
-    Follows numpy.arange (adapted: integers only; for floats use linspace).
+    Follows numpy.arange (adapted: the default dtype of fractions is float32).
     """
     if out is None and backend is None and _state() is None:
         return _op_arange.fast(start, stop, step, dtype)()
@@ -1901,6 +1927,25 @@ def cumsum(
 _attach(cumsum, _op_cumsum)
 
 
+_op_diag = _Handle("diag")
+
+
+def diag(
+    v: Array, k: int = 0, *, out: Array | None = None, backend: str | None = None
+) -> Array:
+    """Of a vector the matrix with it on a diagonal, zero elsewhere; of a matrix a diagonal. k > 0 is above the
+    main one, < 0 below.
+
+    Follows numpy.diag (aligned).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_diag.fast(k)(v)
+    return _op_diag.call((v,), {"k": k}, out, backend)
+
+
+_attach(diag, _op_diag)
+
+
 _op_diag_embed = _Handle("diag_embed")
 
 
@@ -2395,8 +2440,9 @@ _op_floor_divide = _Handle("floor_divide")
 def floor_divide(
     x1: Array, x2: Array, /, *, out: Array | None = None, backend: str | None = None
 ) -> Array:
-    """floor(x1 / x2), towards minus infinity. An integer divided by 0 is 0; inf // 1 is inf, which the
-    array API permits (NumPy has nan).
+    """The floor of the exact quotient, towards minus infinity: 1 // 0.1 is 9, though 1 / 0.1 rounds to 10.
+    An integer divided by 0 is 0, a float x1 / 0; an infinite x1 gives nan, and a finite x1 divided by
+    an infinity of the other sign -1.
 
     Follows numpy.floor_divide (aligned).
     """
@@ -3201,6 +3247,42 @@ def index_add(
 
 
 _attach(index_add, _op_index_add)
+
+
+_op_index_put = _Handle("index_put")
+
+
+def index_put(
+    input: Array,
+    indices: Array,
+    values: Array,
+    accumulate: bool = False,
+    *,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """input with rows put at the indices of its first axis; with accumulate they are added. Where several
+    meet without it, the last one in the row-major order of indices stays.
+
+    input: [n, ...], indices: [...], values: [indices..., ...] -> [n, ...].
+
+    Follows torch.index_put (adapted: one array of indices, for the first axis).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_index_put.fast(accumulate)(input, indices, values)
+    return _op_index_put.call(
+        (
+            input,
+            indices,
+            values,
+        ),
+        {"accumulate": accumulate},
+        out,
+        backend,
+    )
+
+
+_attach(index_put, _op_index_put)
 
 
 _op_index_select = _Handle("index_select")
@@ -4528,9 +4610,10 @@ def matmul(
 ) -> Array:
     """Matrix product over the last two axes, the axes before them broadcast.
 
-    x1: [..., m, k], x2: [..., k, n] -> [..., m, n]. An empty inner axis (k = 0) gives zeros.
+    x1: [..., m, k], x2: [..., k, n] -> [..., m, n]. An empty inner axis (k = 0) gives zeros. A vector x1
+    is a row, a vector x2 a column, and the result has no axis for it: [k], [..., k, n] -> [..., n].
 
-    Follows numpy.matmul (adapted: operands have two axes or more; for vectors use vecdot, matvec and vecmat).
+    Follows numpy.matmul (aligned).
     """
     if out is None and backend is None and _state() is None:
         return _op_matmul.plain(x1, x2)
@@ -4807,6 +4890,28 @@ def merge_attn_states(
 
 
 _attach(merge_attn_states, _op_merge_attn_states)
+
+
+_op_meshgrid = _Handle("meshgrid")
+
+
+def meshgrid(
+    *xs: Array,
+    indexing: Literal["xy", "ij"] = "xy",
+    out: tuple[Array, ...] | None = None,
+    backend: str | None = None,
+) -> tuple[Array, ...]:
+    """The grids of coordinates that vectors span: result v varies with vector v along an axis of its own.
+    indexing=\"ij\": axis v belongs to vector v; \"xy\": the first two are exchanged.
+
+    Follows numpy.meshgrid (aligned).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_meshgrid.fast(indexing)(*xs)  # type: ignore[no-any-return]
+    return _op_meshgrid.call((xs,), {"indexing": indexing}, out, backend)  # type: ignore[no-any-return]
+
+
+_attach(meshgrid, _op_meshgrid)
 
 
 _op_min = _Handle("min")
@@ -5860,6 +5965,29 @@ def random_bits(
 _attach(random_bits, _op_random_bits)
 
 
+_op_randperm = _Handle("randperm")
+
+
+def randperm(
+    n: int,
+    *,
+    seed: int,
+    offset: int = 0,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """The numbers 0 .. n - 1 in a random order: that of 64 random bits for each.
+
+    Custom: no upstream.
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_randperm.fast(n, seed, offset)()
+    return _op_randperm.call((), {"n": n, "seed": seed, "offset": offset}, out, backend)
+
+
+_attach(randperm, _op_randperm)
+
+
 _op_reciprocal = _Handle("reciprocal")
 
 
@@ -5898,7 +6026,7 @@ _op_relu = _Handle("relu")
 
 
 def relu(
-    input: Array, /, *, out: Array | None = None, backend: str | None = None
+    input: Array, *, out: Array | None = None, backend: str | None = None
 ) -> Array:
     """The larger of x and zero; relu(nan) is nan and relu(-0) is 0.
 
@@ -5916,7 +6044,7 @@ _op_relu6 = _Handle("relu6")
 
 
 def relu6(
-    input: Array, /, *, out: Array | None = None, backend: str | None = None
+    input: Array, *, out: Array | None = None, backend: str | None = None
 ) -> Array:
     """x limited to 0 .. 6.
 
@@ -6353,6 +6481,41 @@ def scatter_add(
 
 
 _attach(scatter_add, _op_scatter_add)
+
+
+_op_scatter_reduce = _Handle("scatter_reduce")
+
+
+def scatter_reduce(
+    input: Array,
+    dim: int,
+    index: Array,
+    src: Array,
+    reduce: Literal["sum", "prod", "amax", "amin"],
+    *,
+    out: Array | None = None,
+    backend: str | None = None,
+) -> Array:
+    """input with the values of src combined into the elements at the indices of an axis: their sum,
+    product, largest or smallest, together with what was there.
+
+    Follows torch.scatter_reduce (adapted: no reduce='mean', and include_self always).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_scatter_reduce.fast(dim, reduce)(input, index, src)
+    return _op_scatter_reduce.call(
+        (
+            input,
+            index,
+            src,
+        ),
+        {"dim": dim, "reduce": reduce},
+        out,
+        backend,
+    )
+
+
+_attach(scatter_reduce, _op_scatter_reduce)
 
 
 _op_searchsorted = _Handle("searchsorted")
@@ -6835,6 +6998,35 @@ def sort(
 
 
 _attach(sort, _op_sort)
+
+
+_op_split = _Handle("split")
+
+
+def split(
+    tensor: Array,
+    split_size_or_sections: int | Sequence[int],
+    dim: int = 0,
+    *,
+    out: tuple[Array, ...] | None = None,
+    backend: str | None = None,
+) -> tuple[Array, ...]:
+    """Consecutive parts of an axis, at most 256. One length: parts of that length, the last one shorter where
+    the axis is no multiple of it. Several lengths: parts of these lengths, which add up to the axis.
+
+    Follows torch.split (adapted: a list of one length is that length: parts of it, as for an int).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_split.fast(split_size_or_sections, dim)(tensor)  # type: ignore[no-any-return]
+    return _op_split.call(
+        (tensor,),
+        {"split_size_or_sections": split_size_or_sections, "dim": dim},
+        out,
+        backend,
+    )  # type: ignore[no-any-return]
+
+
+_attach(split, _op_split)
 
 
 _op_sqrt = _Handle("sqrt")
@@ -7388,6 +7580,29 @@ def uniform(
 _attach(uniform, _op_uniform)
 
 
+_op_unstack = _Handle("unstack")
+
+
+def unstack(
+    x: Array,
+    /,
+    *,
+    axis: int = 0,
+    out: tuple[Array, ...] | None = None,
+    backend: str | None = None,
+) -> tuple[Array, ...]:
+    """The slices along an axis, as many arrays as the axis is long, each without that axis. At most 256.
+
+    Follows numpy.unstack (aligned).
+    """
+    if out is None and backend is None and _state() is None:
+        return _op_unstack.fast(axis)(x)  # type: ignore[no-any-return]
+    return _op_unstack.call((x,), {"axis": axis}, out, backend)  # type: ignore[no-any-return]
+
+
+_attach(unstack, _op_unstack)
+
+
 _op_vander = _Handle("vander")
 
 
@@ -7679,6 +7894,7 @@ __all__ = [
     "acosh",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "add",
     "addcdiv",
@@ -7742,6 +7958,7 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "diag",
     "diag_embed",
     "diagonal",
     "diff",
@@ -7794,6 +8011,7 @@ __all__ = [
     "huber_loss",
     "hypot",
     "index_add",
+    "index_put",
     "index_select",
     "instance_norm",
     "interpolate_bilinear",
@@ -7853,6 +8071,7 @@ __all__ = [
     "mean",
     "median",
     "merge_attn_states",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
@@ -7891,6 +8110,7 @@ __all__ = [
     "ragged_sum",
     "randint",
     "random_bits",
+    "randperm",
     "reciprocal",
     "reglu",
     "relu",
@@ -7909,6 +8129,7 @@ __all__ = [
     "scaled_dot_product_attention",
     "scatter",
     "scatter_add",
+    "scatter_reduce",
     "searchsorted",
     "segment_sum",
     "selective_scan",
@@ -7930,6 +8151,7 @@ __all__ = [
     "softshrink",
     "softsign",
     "sort",
+    "split",
     "sqrt",
     "square",
     "squeeze",
@@ -7953,6 +8175,7 @@ __all__ = [
     "trunc",
     "unfold",
     "uniform",
+    "unstack",
     "vander",
     "var",
     "varlen_attention",

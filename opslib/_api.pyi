@@ -54,6 +54,18 @@ class _adaptive_avg_pool2d(_Operator):
 
 adaptive_avg_pool2d: _adaptive_avg_pool2d
 
+class _adaptive_max_pool1d(_Operator):
+    def __call__(
+        self,
+        input: Array,
+        output_size: int | Sequence[int],
+        *,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+adaptive_max_pool1d: _adaptive_max_pool1d
+
 class _adaptive_max_pool2d(_Operator):
     def __call__(
         self,
@@ -180,10 +192,10 @@ apply_rotary: _apply_rotary
 class _arange(_Operator):
     def __call__(
         self,
-        start: int,
+        start: float,
         /,
-        stop: int | None = None,
-        step: int = 1,
+        stop: float | None = None,
+        step: float = 1,
         *,
         dtype: DTypeLike | None = None,
         out: Array | None = None,
@@ -887,6 +899,18 @@ class _cumsum(_Operator):
 
 cumsum: _cumsum
 
+class _diag(_Operator):
+    def __call__(
+        self,
+        v: Array,
+        k: int = 0,
+        *,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+diag: _diag
+
 class _diag_embed(_Operator):
     def __call__(
         self,
@@ -1495,6 +1519,20 @@ class _index_add(_Operator):
     ) -> Array: ...
 
 index_add: _index_add
+
+class _index_put(_Operator):
+    def __call__(
+        self,
+        input: Array,
+        indices: Array,
+        values: Array,
+        accumulate: bool = False,
+        *,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+index_put: _index_put
 
 class _index_select(_Operator):
     def __call__(
@@ -2226,6 +2264,17 @@ class _merge_attn_states(_Operator):
 
 merge_attn_states: _merge_attn_states
 
+class _meshgrid(_Operator):
+    def __call__(
+        self,
+        *xs: Array,
+        indexing: Literal["xy", "ij"] = "xy",
+        out: tuple[Array, ...] | None = None,
+        backend: str | None = None,
+    ) -> tuple[Array, ...]: ...
+
+meshgrid: _meshgrid
+
 class _min(_Operator):
     def __call__(
         self,
@@ -2710,6 +2759,19 @@ class _random_bits(_Operator):
 
 random_bits: _random_bits
 
+class _randperm(_Operator):
+    def __call__(
+        self,
+        n: int,
+        *,
+        seed: int,
+        offset: int = 0,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+randperm: _randperm
+
 class _reciprocal(_Operator):
     def __call__(
         self, x: Array, /, *, out: Array | None = None, backend: str | None = None
@@ -2726,14 +2788,14 @@ reglu: _reglu
 
 class _relu(_Operator):
     def __call__(
-        self, input: Array, /, *, out: Array | None = None, backend: str | None = None
+        self, input: Array, *, out: Array | None = None, backend: str | None = None
     ) -> Array: ...
 
 relu: _relu
 
 class _relu6(_Operator):
     def __call__(
-        self, input: Array, /, *, out: Array | None = None, backend: str | None = None
+        self, input: Array, *, out: Array | None = None, backend: str | None = None
     ) -> Array: ...
 
 relu6: _relu6
@@ -2928,6 +2990,21 @@ class _scatter_add(_Operator):
     ) -> Array: ...
 
 scatter_add: _scatter_add
+
+class _scatter_reduce(_Operator):
+    def __call__(
+        self,
+        input: Array,
+        dim: int,
+        index: Array,
+        src: Array,
+        reduce: Literal["sum", "prod", "amax", "amin"],
+        *,
+        out: Array | None = None,
+        backend: str | None = None,
+    ) -> Array: ...
+
+scatter_reduce: _scatter_reduce
 
 class _searchsorted(_Operator):
     def __call__(
@@ -3152,6 +3229,19 @@ class _sort(_Operator):
     ) -> Array: ...
 
 sort: _sort
+
+class _split(_Operator):
+    def __call__(
+        self,
+        tensor: Array,
+        split_size_or_sections: int | Sequence[int],
+        dim: int = 0,
+        *,
+        out: tuple[Array, ...] | None = None,
+        backend: str | None = None,
+    ) -> tuple[Array, ...]: ...
+
+split: _split
 
 class _sqrt(_Operator):
     def __call__(
@@ -3430,6 +3520,19 @@ class _uniform(_Operator):
 
 uniform: _uniform
 
+class _unstack(_Operator):
+    def __call__(
+        self,
+        x: Array,
+        /,
+        *,
+        axis: int = 0,
+        out: tuple[Array, ...] | None = None,
+        backend: str | None = None,
+    ) -> tuple[Array, ...]: ...
+
+unstack: _unstack
+
 class _vander(_Operator):
     def __call__(
         self,
@@ -3568,6 +3671,7 @@ __all__ = [
     "acosh",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "add",
     "addcdiv",
@@ -3631,6 +3735,7 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "diag",
     "diag_embed",
     "diagonal",
     "diff",
@@ -3683,6 +3788,7 @@ __all__ = [
     "huber_loss",
     "hypot",
     "index_add",
+    "index_put",
     "index_select",
     "instance_norm",
     "interpolate_bilinear",
@@ -3742,6 +3848,7 @@ __all__ = [
     "mean",
     "median",
     "merge_attn_states",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
@@ -3780,6 +3887,7 @@ __all__ = [
     "ragged_sum",
     "randint",
     "random_bits",
+    "randperm",
     "reciprocal",
     "reglu",
     "relu",
@@ -3798,6 +3906,7 @@ __all__ = [
     "scaled_dot_product_attention",
     "scatter",
     "scatter_add",
+    "scatter_reduce",
     "searchsorted",
     "segment_sum",
     "selective_scan",
@@ -3819,6 +3928,7 @@ __all__ = [
     "softshrink",
     "softsign",
     "sort",
+    "split",
     "sqrt",
     "square",
     "squeeze",
@@ -3842,6 +3952,7 @@ __all__ = [
     "trunc",
     "unfold",
     "uniform",
+    "unstack",
     "vander",
     "var",
     "varlen_attention",

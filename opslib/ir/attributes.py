@@ -73,6 +73,8 @@ def _scalar(kind: str, value: Any) -> Any:
         if not -(1 << 63) <= number < 1 << 63:
             raise AttributeProblem("must fit in 64 bits")
         return number
+    if kind == "number" and hasattr(value, "__index__"):
+        return _scalar("int", value)
     try:
         if isinstance(value, str | bytes | bool):
             raise TypeError

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from opslib.errors import ArgumentError, ShapeError
+from opslib.errors import ArgumentError, ShapeError, SpecError
 from opslib.ir.binding import BoundInput, BoundOutput, Tag
 from opslib.ir.dtypes import DType
 from opslib.ir.facts import Facts, Placed
-from opslib.ir.statics import UNDEFINED, StaticScope, evaluate, evaluate_pack
+from opslib.ir.statics import (
+    UNDEFINED,
+    NotStatic,
+    StaticScope,
+    evaluate,
+    evaluate_pack,
+)
 from opslib.ir.view import View
 from opslib.language import syntax
 from opslib.language.tree import mentions
@@ -78,7 +84,11 @@ def bound_input(
             shape += part
             extents += part
             tags += _tags(axis, scope, len(part))
-    view = View(facts.orders[array.name], tuple(shape), tuple(extents))
+    order = facts.orders[array.name]
+    if array.given is not None:
+        # It leaves axes out; the view puts them in, of length 1.
+        order = tuple(range(len(array.given)))
+    view = View(order, tuple(shape), tuple(extents))
     parameter = array.parameter.name
     return BoundInput(array.name, parameter, array.instance, dtype, view, tuple(tags))
 
@@ -90,6 +100,7 @@ def bound_output(facts: Facts, result: syntax.Result, dtype: DType) -> BoundOutp
     inner: list[int] = []
     tags: list[Tag] = []
     scope = facts.scope()
+    left_out = facts.missing & set(result.type.absent)
     try:
         for axis in axes:
             if isinstance(axis, syntax.Pack):
@@ -105,9 +116,19 @@ def bound_output(facts: Facts, result: syntax.Result, dtype: DType) -> BoundOutp
                 tags += [None] * len(factors)
             else:
                 n = evaluate(axis, scope)
-                final.append(n)
+                if not (isinstance(axis, syntax.Name) and axis.name in left_out):
+                    final.append(n)
                 inner.append(n)
                 tags.append(None)
+    except NotStatic as problem:
+        facts.fail(
+            SpecError,
+            result.name,
+            f"an extent of '{result.name}' of {facts.operator.name} does not follow "
+            f"from the call: {problem}",
+            "E0502",
+            help="extents are made of sizes, attributes and whole numbers",
+        )
     except UNDEFINED as problem:
         facts.fail(
             ArgumentError,

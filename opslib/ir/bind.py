@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from opslib.errors import ArgumentError
@@ -28,12 +29,14 @@ from opslib.ir.binding import (
     Tag,
     pack_name,
 )
-from opslib.ir.dtypes import DTYPES
+from opslib.ir.dtypes import CLASSES, DTYPES, FLOAT64, INT64, DType
 from opslib.ir.facts import Facts, Placed
 from opslib.ir.roles import (
     attribute_type,
+    axes_of,
     dimension_names,
     fitted_packs,
+    measured_axes,
     pack_of,
     split_attributes,
 )
@@ -41,6 +44,7 @@ from opslib.ir.shapes import check_shapes, solve_ranks, solve_sizes, split
 from opslib.ir.statics import UNDEFINED, NotStatic, evaluate
 from opslib.language import syntax
 from opslib.language.diagnostics import argument_error, render
+from opslib.language.tree import names
 
 __all__ = [
     "Argument",
@@ -53,6 +57,9 @@ __all__ = [
     "bind",
     "pack_name",
 ]
+
+# Results of one call: each is an array that a kernel gets the address of.
+MAX_RESULTS = 256
 
 # What may be given for a tensor parameter: an array, several (variadic), or nothing.
 Given = Argument | tuple[Argument, ...] | None
@@ -112,10 +119,30 @@ def _place(facts: Facts, arguments: Mapping[str, Given]) -> None:
         if p.optional:
             facts.present[p.name] = value is not None
         if isinstance(value, Argument):
-            facts.arrays.append(Placed(p.name, p, -1, value))
+            facts.arrays.append(_completed(facts, p, value))
         elif not p.optional:
             message = f"'{p.name}' of {facts.operator.name} is missing"
             facts.fail(ArgumentError, p.name, message, "E0705")
+
+
+def _completed(facts: Facts, p: syntax.Parameter, argument: Argument) -> Placed:
+    """The array with a length of 1 for each axis that its type lets it leave out.
+
+    As in the signatures of NumPy's generalised ufuncs, ``(m?,k),(k,n?)->(m?,n?)``: an
+    array that has just the other axes leaves out all that are marked.
+    """
+    assert isinstance(p.type, syntax.TensorType)
+    axes = [a for a in p.type.axes if not isinstance(a, syntax.Pack)]
+    absent = p.type.absent
+    if not absent or len(argument.shape) != len(axes) - len(absent):
+        return Placed(p.name, p, -1, argument)
+    facts.missing |= set(absent)
+    given = iter(argument.shape)
+    shape = tuple(
+        1 if isinstance(a, syntax.Name) and a.name in absent else next(given)
+        for a in axes
+    )
+    return Placed(p.name, p, -1, replace(argument, shape=shape), argument.shape)
 
 
 def _known_attributes(facts: Facts, given: Mapping[str, Any]) -> None:
@@ -183,12 +210,41 @@ def _attribute(facts: Facts, p: syntax.Parameter, value: Any, rank: int | None) 
         message = f"{p.name} of {facts.operator.name} {problem}"
         facts.fail(ArgumentError, p.name, message, "E0704")
     kind = attribute_type(p)
+    if kind.kind == "number" and not math.isfinite(canonical or 0):
+        message = f"{p.name} of {facts.operator.name} must be finite, not {value!r}"
+        facts.fail(ArgumentError, p.name, message, "E0704")
     if kind.kind == "shape":
         facts.packs[p.name] = list(canonical)
     elif kind.kind == "dtype" and canonical is not None:
+        _allowed(facts, p, canonical)
         facts.dtypes[p.name] = canonical
+    elif kind.kind == "number" and canonical is not None:
+        facts.dtypes[p.name] = INT64 if isinstance(canonical, int) else FLOAT64
     facts.values[p.name] = canonical
     facts.origin[p.name] = f"{p.name} = {value!r} was given"
+
+
+def _number_of(facts: Facts, node: syntax.Apply) -> str:
+    """``number_of(start, stop)``: int64 where all numbers given are ints."""
+    given = [facts.dtypes[n] for n in names(node.arguments) if n in facts.dtypes]
+    return "float32" if any(dtype.is_float for dtype in given) else "int64"
+
+
+def _allowed(facts: Facts, p: syntax.Parameter, dtype: DType) -> None:
+    """Holds a dtype attribute to its class, such as ``where dtype: float``."""
+    for clause in facts.operator.classes:
+        if clause.name != p.name:
+            continue
+        names = {n for c in clause.classes for n in CLASSES.get(c, {c})}
+        if dtype.name not in names:
+            facts.fail(
+                ArgumentError,
+                p.name,
+                f"{p.name} of {facts.operator.name} must be a "
+                f"{' or '.join(clause.classes)}, not {dtype}",
+                "E0704",
+                help=f"take the default, and cast: opslib.astype(y, dtype='{dtype}')",
+            )
 
 
 def _defaults(facts: Facts) -> None:
@@ -208,6 +264,8 @@ def _defaults(facts: Facts) -> None:
             value = math.nan if attribute_type(p).kind == "float" else None
         if isinstance(p.default, syntax.Name) and p.default.name in DTYPES:
             value = p.default.name
+        elif isinstance(p.default, syntax.Apply) and p.default.function == "number_of":
+            value = _number_of(facts, p.default)
         rank = _pack_rank(facts, p) if _needs_pack(p) else None
         _attribute(facts, p, value, rank)
         facts.origin[p.name] = f"{p.name} = {value!r} by default"
@@ -234,6 +292,39 @@ def _requirements(facts: Facts) -> None:
 
 
 # --- the result --------------------------------------------------------------------
+
+
+def _outputs(facts: Facts, result: syntax.Result) -> list[BoundOutput]:
+    """A result as arrays: one, or as many as a variadic one has in this call."""
+    dtype = dtype_of(facts, result.type.dtype)
+    if result.instances is None:
+        return [bound_output(facts, result, dtype)]
+    assert result.instances.stop is not None
+    try:
+        count = int(evaluate(result.instances.stop, facts.scope()))
+    except (NotStatic, *UNDEFINED) as problem:
+        facts.fail(
+            ArgumentError,
+            result.name,
+            f"how many results {facts.operator.name} has cannot be computed: {problem}",
+            "E0704",
+        )
+    if not 0 <= count <= MAX_RESULTS:
+        facts.fail(
+            ArgumentError,
+            result.name,
+            f"{facts.operator.name} would have {count} results",
+            "E0704",
+            help=f"at most {MAX_RESULTS}: every one is an array of its own",
+        )
+    facts.counts[result.name] = count
+    found = []
+    for k in range(count):
+        facts.values[result.instances.name] = k
+        made = bound_output(facts, result, dtype)
+        found.append(replace(made, name=f"{result.name}{k}"))
+    facts.values.pop(result.instances.name, None)
+    return found
 
 
 def _result(facts: Facts, wanted: Sequence[str] | None) -> Binding:
@@ -264,7 +355,10 @@ def _result(facts: Facts, wanted: Sequence[str] | None) -> Binding:
         shape = tuple(array.argument.shape[k] for k in facts.orders[array.name])
         dtype = dtype_of(facts, p.type.dtype)
         inputs.append(bound_input(facts, array, dtype, split(facts, p, shape)))
-    outputs = [bound_output(facts, r, dtype_of(facts, r.type.dtype)) for r in results]
+    outputs = [o for r in results for o in _outputs(facts, r)]
+    for result in results:
+        for k, name in measured_axes(result, operator).items():
+            sizes[name] = int(evaluate(axes_of(result)[k], facts.scope()))
     statics = Statics(
         tuple(sorted(facts.dtypes.items())),
         tuple((k, len(v)) for k, v in sorted(facts.packs.items(), key=str)),

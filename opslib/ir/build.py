@@ -203,7 +203,33 @@ def arithmetic(op: str, left: Expr, right: Expr) -> Expr:
             return same
     elif op == "mul" and (is_const(left, 1) or is_const(right, 1)):
         return right if is_const(left, 1) else left
+    if op == "floordiv" and dtype.is_float:
+        return _floor_of_quotient(left, right)
     return Prim(op, (left, right), dtype)
+
+
+def _floor_of_quotient(x: Expr, y: Expr) -> Expr:
+    """``x // y`` of floats: the floor of the exact quotient, as Python and NumPy.
+
+    floor(x / y) is not it: 1 / 0.1 rounds up to 10, and the quotient is below. What
+    fmod leaves over is exact, so that (x - fmod) / y is within a rounding of a whole
+    number. nan for an infinite x, whose remainder is nan; x / 0 for y = 0; the sign
+    of the quotient for 0. A finite x and an infinite y of another sign give -1.
+    """
+    dtype = x.dtype
+    zero, one = Const(0.0, dtype), Const(1.0, dtype)
+    rest = Prim("fmod", (x, y), dtype)
+    multiple = Prim("sub", (x, rest), dtype)
+    whole = Prim("round", (Prim("div", (multiple, y), dtype),), dtype)
+    below = both(
+        compare("ne", rest, zero),
+        compare("ne", compare("lt", rest, zero), compare("lt", y, zero)),
+    )
+    floor = select(below, Prim("sub", (whole, one), dtype), whole)
+    quotient = Prim("div", (x, y), dtype)
+    signed = Prim("copysign", (zero, quotient), dtype)
+    found = select(compare("eq", floor, zero), signed, floor)
+    return select(compare("eq", y, zero), quotient, found)
 
 
 def _divisible(node: Expr) -> Expr:

@@ -59,10 +59,7 @@ def _is_float(x: Array) -> bool:
 
 def _floordiv(x: Array, y: Array) -> Array:
     quotient = np.floor_divide(x, y)
-    if not _is_float(x):
-        return np.where(y == 0, np.zeros_like(quotient), quotient)
-    # np.floor_divide gives nan for an infinite x, as Python does.
-    return np.where(np.isinf(x), x / y, quotient)
+    return np.where(y == 0, np.zeros_like(quotient), quotient)
 
 
 def _guarded(operation: Callable[[Array, Array], Array]) -> Callable[..., Array]:

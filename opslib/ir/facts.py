@@ -20,12 +20,19 @@ class Placed:
 
     name: of the program's tensor (``xs1`` for instance 1 of ``*xs``).
     instance: -1 if the parameter is not variadic.
+    given: shape of the caller's array, where `argument` has axes that it leaves out.
     """
 
     name: str
     parameter: syntax.Parameter
     instance: int
     argument: Argument
+    given: tuple[int, ...] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the caller's array."""
+        return self.argument.shape if self.given is None else self.given
 
     @property
     def label(self) -> str:
@@ -50,6 +57,8 @@ class Facts:
         instances: sizes that differ between the instances of a variadic tensor.
         axis: what the caller gave for the `axis` clause.
         orders: for each array, its axes in declared order.
+        missing: axes such as the m of ``x1: T[..., m?, k]`` that an array leaves out;
+            its argument then has a length of 1 there.
     """
 
     operator: syntax.Operator
@@ -64,6 +73,7 @@ class Facts:
     instances: dict[str, list[int]] = field(default_factory=dict)
     axis: int = -1
     orders: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
 
     def scope(self) -> StaticScope:
         """What names mean in expressions of the signature."""

@@ -113,11 +113,16 @@ class For:
 
 @dataclass(frozen=True, slots=True)
 class If:
-    """Runs `then` or `other`."""
+    """Runs `then` or `other`.
+
+    `alternatives` says that both compute the same, so that a machine for which only
+    one of them is any good may always run that one; `other` suits every size.
+    """
 
     condition: Expr
     then: tuple[Statement, ...]
     other: tuple[Statement, ...] = ()
+    alternatives: bool = False
 
 
 @dataclass(frozen=True, slots=True)

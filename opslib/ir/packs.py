@@ -38,6 +38,14 @@ def on(
     return [chosen[k] if k in axes else other[k] for k in range(len(other))]
 
 
+def swap(entries: Sequence[Entry], first: int, second: int) -> list[Entry]:
+    """Two entries exchanged; unchanged where one of them does not exist."""
+    result = list(entries)
+    if max(first, second) < len(result):
+        result[first], result[second] = result[second], result[first]
+    return result
+
+
 def permute(entries: Sequence[Entry], axes: Sequence[int]) -> list[Entry]:
     """Entry ``axes[k]`` at position k: the shape of a transposed array."""
     return [entries[a] for a in axes]

@@ -25,7 +25,7 @@ _ARITHMETIC = (
     ("sub", 2, "number", "same", "x - y; integers wrap"),
     ("mul", 2, "number", "same", "x * y; integers wrap"),
     ("div", 2, "float", "same", "x / y, correctly rounded"),
-    ("floordiv", 2, "number", "same", "floor(x / y); integer y = 0 gives 0"),
+    ("floordiv", 2, "int", "same", "floor(x / y); y = 0 gives 0; floats: see build"),
     ("mod", 2, "number", "same", "x - floor(x / y) * y, sign of y; integer y = 0: 0"),
     ("fmod", 2, "number", "same", "x - trunc(x / y) * y, sign of x; integer y = 0: 0"),
     ("pow", 2, "number", "same", "x to the y; integers wrap, negative y: C99 of 1/x"),

@@ -58,6 +58,24 @@ def instance_sizes(operator: syntax.Operator) -> dict[str, str]:
     return {name: p for name, p in inside.items() if name not in outside}
 
 
+def measured_axes(result: syntax.Result, operator: syntax.Operator) -> dict[int, str]:
+    """Axes of a result whose length follows from fractions, with a size for each.
+
+    ``ceil((stop - start) / step)`` is computed once, when the call is bound, and the
+    kernel is told: no device then rounds it otherwise.
+    """
+    fractions = {
+        p.name
+        for p in operator.attributes
+        if attribute_type(p).kind in ("float", "number")
+    }
+    return {
+        k: f"{result.name}_extent{k}"
+        for k, axis in enumerate(axes_of(result))
+        if not isinstance(axis, syntax.Pack) and fractions & set(names(axis))
+    }
+
+
 def static_names(operator: syntax.Operator) -> frozenset[str]:
     """Integer attributes that a template needs to know: permutations and counts."""
     found: set[str] = set()
@@ -88,7 +106,11 @@ def split_attributes(
     frozen = static_names(operator)
     for p in operator.attributes:
         kind, value = attribute_type(p), values[p.name]
-        if value is None or kind.kind not in ("int", "float") or p.name in frozen:
+        if (
+            value is None
+            or kind.kind not in ("int", "float", "number")
+            or p.name in frozen
+        ):
             # A shape is launched as sizes: only its rank selects.
             static[p.name] = None if kind.kind == "shape" else value
         elif kind.count is not None:

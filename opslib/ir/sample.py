@@ -169,6 +169,8 @@ def _value(
             return "float32"
         case "float":
             return 0.5
+        case "number":
+            return rng.choice((1, 2, 2.5))
     if isinstance(kind.count, syntax.Pack):
         name = getattr(kind.count.value, "name", None)
         return tuple(rng.randint(0, 2) for _ in packs[name])

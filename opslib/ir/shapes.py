@@ -151,7 +151,8 @@ def _solve_rank(facts: Facts, array: Placed) -> bool:
 
 def _wrong_rank(facts: Facts, p: syntax.Parameter, argument: Argument) -> NoReturn:
     axes = axes_of(p)
-    least = sum(not isinstance(a, syntax.Pack) for a in axes)
+    assert isinstance(p.type, syntax.TensorType)
+    least = sum(not isinstance(a, syntax.Pack) for a in axes) - len(p.type.absent)
     open_ended = False
     for axis in axes:
         if isinstance(axis, syntax.Pack):
@@ -261,14 +262,14 @@ def _solved(facts: Facts, equation: Equation) -> bool:
         _mismatch(facts, equation, None)
     facts.values[unknown[0]] = value
     facts.origin[unknown[0]] = (
-        f"'{equation.array.label}' has shape {equation.array.argument.shape}, "
+        f"'{equation.array.label}' has shape {equation.array.shape}, "
         f"so {unknown[0]} = {value}"
     )
     return True
 
 
 def _mismatch(facts: Facts, equation: Equation, value: int | None) -> NoReturn:
-    name, shape = equation.array.parameter.name, equation.array.argument.shape
+    name, shape = equation.array.parameter.name, equation.array.shape
     label = equation.array.label
     span = equation.axis.span
     text = span.source.text[span.start : span.stop]

@@ -158,11 +158,15 @@ def _apply(node: syntax.Apply, scope: StaticScope) -> Any:
             return len(evaluate_pack(_argument(first), scope))
         case "prod":
             return math.prod(evaluate_pack(_argument(first), scope))
+        case "total":
+            return sum(evaluate_pack(_argument(first), scope))
         case "count" if isinstance(first, syntax.Name):
             return scope.counts[first.name]
         case "at":
             axis = evaluate(node.arguments[1], scope)
             return evaluate_pack(_argument(first), scope)[_single(axis)]
+    if node.function in ("int32", "int64"):
+        return int(evaluate(_argument(first), scope))
     if node.function in _FUNCTIONS:
         values = [evaluate(a, scope) for a in node.arguments]
         return _FUNCTIONS[node.function](*values)
@@ -227,6 +231,8 @@ def pack_value(node: syntax.Expression | None, scope: StaticScope) -> Any:
             return pack_value(node.value, scope)
         case syntax.Name() if node.name in scope.packs:
             return list(scope.packs[node.name])
+        case syntax.Name() if node.name in scope.instances:
+            return list(scope.instances[node.name])
         case syntax.Name() if isinstance(scope.values.get(node.name), tuple):
             return list(scope.values[node.name])
         case syntax.Unary():
@@ -278,6 +284,9 @@ def _pack_function(node: syntax.Apply, scope: StaticScope) -> Any:
             if node.function == "head":
                 return entries[:position]
             return entries[position if gap else position + 1 :]
+        case "swap":
+            places = (evaluate(arguments[1], scope), evaluate(arguments[2], scope))
+            return packs.swap(evaluate_pack(arguments[0], scope), *places)
         case "permute":
             entries = evaluate_pack(arguments[0], scope)
             order = evaluate(arguments[1], scope)
@@ -285,7 +294,10 @@ def _pack_function(node: syntax.Apply, scope: StaticScope) -> Any:
         case "on":
             axes = evaluate(arguments[0], scope)
             chosen, other = (pack_value(a, scope) for a in arguments[1:])
-            rank = next(len(v) for v in (chosen, other) if isinstance(v, list))
+            ranks = [len(v) for v in (chosen, other) if isinstance(v, list)]
+            if not ranks:
+                raise NotStatic("on")
+            rank = ranks[0]
             widen = [v if isinstance(v, list) else [v] * rank for v in (chosen, other)]
             return packs.on(axes, *widen)
         case "max" | "min" | "abs" | "floor" | "ceil":

@@ -12,6 +12,8 @@ from contextlib import suppress
 
 from opslib.language.checker_calls import called, fits_primitive, value_count
 from opslib.language.checker_clauses import check_clauses
+from opslib.language.checker_coverage import check_coverage
+from opslib.language.checker_dtypes import check_dtypes
 from opslib.language.checker_expressions import check_expression
 from opslib.language.checker_order import check_order, circle_of
 from opslib.language.checker_scope import (
@@ -26,21 +28,18 @@ from opslib.language.checker_signature import (
     Report,
     check_signature,
     declare,
-    did_you_mean,
     names_in,
 )
 from opslib.language.diagnostics import Diagnostic, raise_spec
 from opslib.language.lexer import MAX_ERRORS
 from opslib.language.syntax import (
     Apply,
-    Composite,
     Conditional,
     Definition,
     Expression,
     Index,
     Name,
     Node,
-    Number,
     Operator,
     Pack,
     Span,
@@ -99,18 +98,28 @@ def _check(
     operator: Operator, known: Mapping[str, Operator], report: Report
 ) -> list[Diagnostic]:
     """Report the errors; returns the warnings."""
-    signature = declare(operator, report)
-    check_signature(signature, report)
-    context = Context(operator, known, signature, report)
+    found = 0
+
+    def count(error: Diagnostic) -> None:
+        nonlocal found
+        found += 1
+        report(error)
+
+    signature = declare(operator, count)
+    check_signature(signature, count)
+    context = Context(operator, known, signature, count)
     _declare_locals(context)
     for number, definition in enumerate(operator.definitions):
         context.definition = number
         _definition(context, definition)
     context.definition = -1
-    _coverage(context)
+    check_coverage(context)
     check_order(context, operator.definitions)
     check_clauses(context, operator.clauses)
     _circle(context)
+    if not found:
+        # The types of an ill-formed body would only repeat its errors.
+        check_dtypes(context)
     unused = [name for name in context.declared if name not in context.used]
     return [
         Diagnostic("W0301", f"'{name}' is never used", context.declared[name])
@@ -158,6 +167,16 @@ def _definition(context: Context, definition: Definition) -> None:
             context.error("E0310", message, target.span, help)
         scope = _target(context, scope, target, definition)
     _values(context, definition)
+    for binder in definition.ranges:
+        if binder.name not in scope.indices:
+            message = f"'{binder.name}' is no index of the left side"
+            help = "a range behind a definition says where its own index goes"
+            context.error("E0301", message, binder.span, help)
+        for end in (binder.start, binder.stop):
+            if end is not None:
+                check_expression(context, Scope(), end)
+    if definition.condition is not None:
+        check_expression(context, scope, definition.condition)
     check_expression(context, scope, definition.value)
 
 
@@ -179,6 +198,7 @@ def _target(
         check_rank(context, name, axes, target.items, target.span, help)
     indices: set[str] = set(scope.indices)
     packs: set[str | None] = set(scope.packs)
+    _instance(context, target, indices)
     depends: Node | None = None
     for item in target.items:
         if size_as_index(context, scope, item):
@@ -202,6 +222,24 @@ def _target(
         help = f"say how writes combine: {name}[...] add= ..., or mul=, max=, min="
         context.error("E0508", message, depends.span, help)
     return scope
+
+
+def _instance(context: Context, target: Target, indices: set[str]) -> None:
+    """Check the selector of a variadic result; it is an index on the right side."""
+    result = context.signature.results.get(target.name)
+    variadic = result is not None and result.instances is not None
+    if variadic != (target.which is not None):
+        message = f"'{target.name}' is {'variadic' if variadic else 'one tensor'}"
+        help = f"define each: {target.name}[v][...] = ..." if variadic else ""
+        help = help or f"write {target.name}[...], without a selector"
+        context.error("E0411", message, target.span, help)
+    if target.which is None:
+        return
+    kind = context.signature.kind_of(target.which.name)
+    if kind:
+        message = f"'{target.which.name}' is {kind} already"
+        context.error("E0308", message, target.which.span, "bind another name")
+    indices.add(target.which.name)
 
 
 def _names_and_reads(item: Expression) -> list[Name | Index]:
@@ -237,66 +275,6 @@ def _values(context: Context, definition: Definition) -> None:
 
 def _plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def _coverage(context: Context) -> None:
-    """Every result is defined, whole definitions once, combines after a start."""
-    first: dict[str, Target] = {}
-    whole: dict[str, Target] = {}
-    patterns: dict[tuple[object, ...], Target] = {}
-    for definition in context.operator.definitions:
-        for target in definition.targets:
-            name = target.name
-            if definition.combine is not None:
-                if name not in first and name not in context.signature.tensors:
-                    message = f"'{name}' has no value yet to combine with"
-                    help = f"give the initial value first, such as {name}[...] = 0"
-                    context.error("E0509", message, target.span, help)
-                first.setdefault(name, target)
-                continue
-            pattern = (name, *_pattern(target))
-            other = whole.get(name) or patterns.get(pattern)
-            if other is None and _covers_all(target):
-                other = first.get(name)
-            if other is not None:
-                message = f"elements of '{name}' are defined twice"
-                labels = ((other.span, "first defined here"),)
-                help = "define each once; or combine: add=, mul=, max=, min="
-                context.error("E0305", message, target.span, help, labels)
-            first.setdefault(name, target)
-            patterns.setdefault(pattern, target)
-            if _covers_all(target):
-                whole.setdefault(name, target)
-    for result in context.operator.results:
-        if result.name not in first:
-            message = f"the result '{result.name}' is never defined"
-            names = [name for name in first if name not in context.signature.results]
-            help = did_you_mean(result.name, names)
-            help = help or f"define it: {result.name}[...] = ..."
-            context.error("E0304", message, result.span, help)
-
-
-def _covers_all(target: Target) -> bool:
-    """Whether the left side runs over every element: all items are free names."""
-    names = [
-        part
-        for item in target.items
-        for part in (item.parts if isinstance(item, Composite) else (item,))
-    ]
-    free = all(
-        isinstance(part, Name)
-        or (isinstance(part, Pack) and isinstance(part.value, Name | None))
-        for part in names
-    )
-    distinct = [part.name for part in names if isinstance(part, Name)]
-    return free and len(set(distinct)) == len(distinct)
-
-
-def _pattern(target: Target) -> tuple[object, ...]:
-    """The items with literal numbers kept: two equal patterns overlap."""
-    return tuple(
-        item.value if isinstance(item, Number) else item for item in target.items
-    )
 
 
 def _circle(context: Context) -> None:

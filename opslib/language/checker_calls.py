@@ -22,6 +22,7 @@ from opslib.language.syntax import (
     Along,
     Apply,
     AttributeType,
+    Name,
     Node,
     Operator,
     Span,
@@ -96,6 +97,8 @@ def check_apply(context: Context, scope: Scope, node: Apply) -> tuple[bool, bool
         least, most = PACK_FUNCTIONS[name]
         if name not in context.known or least <= len(node.arguments) <= most:
             _arity(context, node, least, most)
+            if name == "fit":
+                _fitted(context, node)
             return True, True
     if is_dtype(context, name):
         _arity(context, node, 1, 1)
@@ -115,6 +118,15 @@ def check_apply(context: Context, scope: Scope, node: Apply) -> tuple[bool, bool
         _unknown(context, scope, node)
     # An operator that calls itself is reported once, as a circle.
     return True, True
+
+
+def _fitted(context: Context, node: Apply) -> None:
+    """``fit(i, s)``: s is a pack of the signature, whose extents of 1 are known."""
+    last = node.arguments[-1] if node.arguments else node
+    if not isinstance(last, Name) or last.name not in context.signature.packs:
+        message = "'fit' broadcasts to a pack of the signature"
+        help = "its last argument is the s of a parameter x: T[...s]"
+        context.error("E0506", message, last.span, help)
 
 
 def _unknown(context: Context, scope: Scope, node: Apply | Along) -> None:
@@ -199,6 +211,11 @@ def resolve_along(context: Context, scope: Scope, node: Along) -> bool:
 
 def _check_call(context: Context, operator: Operator, node: Apply | Along) -> None:
     """Report arguments that do not fit the operator's parameters."""
+    if any(result.instances is not None for result in operator.results):
+        message = f"'{operator.name}' has any number of results, and no single value"
+        help = "write what you need of it: it is a few reads"
+        context.error("E0412", message, node.span, help)
+        return
     parameters = {p.name: p for p in operator.parameters}
     slots = [p for p in operator.parameters if p.placement != "keyword"]
     variadic = any(p.variadic for p in slots)

@@ -121,6 +121,12 @@ def _bare_tensor(context: Context, scope: Scope, node: Name) -> None:
     if name not in context.signature.tensors and name not in context.adjoints:
         context.reads.append(Read(context.definition, name, node, scope.ranges))
     parameter = context.signature.tensors.get(name)
+    result = context.signature.results.get(name)
+    if result is not None and result.instances is not None:
+        message = f"'{name}' is variadic, and a variadic result cannot be read"
+        help = "define a local, and both from it"
+        context.error("E0411", message, node.span, help)
+        return
     if parameter is not None and parameter.variadic and not scope.whole:
         message = f"'{name}' is variadic: which of its tensors is meant?"
         help = f"select one: {name}[v][...]"
@@ -164,6 +170,12 @@ def _index(context: Context, scope: Scope, node: Index) -> None:
         _guard(context, scope, node)
         if name not in signature.tensors and name not in context.adjoints:
             context.reads.append(Read(context.definition, name, node, scope.ranges))
+        result = signature.results.get(name)
+        if result is not None and result.instances is not None:
+            message = f"'{name}' is variadic, and a variadic result cannot be read"
+            help = "define a local, and both from it"
+            context.error("E0411", message, node.span, help)
+            return
         parameter = signature.tensors.get(name)
         variadic = parameter is not None and parameter.variadic
         if variadic != (node.which is not None):

@@ -111,7 +111,7 @@ def declare(operator: Operator, report: Report) -> Signature:
             _dtypes(parameter.type.dtype, signature.dtypes)
         elif parameter.type.kind == "shape":
             signature.packs[parameter.name] = parameter.span
-        elif parameter.type.kind == "dtype":
+        elif parameter.type.kind in ("dtype", "number"):
             signature.dtypes[parameter.name] = parameter.span
         elif isinstance(parameter.type.count, Pack):
             for name in names_in(parameter.type.count):
@@ -163,8 +163,13 @@ def check_signature(signature: Signature, report: Report) -> None:
         if isinstance(declared.type, TensorType):
             is_result = isinstance(declared, Result)
             _check_dtype(declared.type.dtype, is_result, signature, report)
+            instance = declared.instances if isinstance(declared, Result) else None
+            own = frozenset() if instance is None else frozenset({instance.name})
             for axis in declared.type.axes:
-                check_extent(axis, signature, report)
+                check_extent(axis, signature, report, own)
+            if instance is not None and instance.stop is not None:
+                check_extent(instance.stop, signature, report)
+                _check_instances(declared, signature, report)
     anonymous = any(_has_anonymous(p) for p in operator.parameters)
     for result in operator.results:
         for axis in result.type.axes:
@@ -173,6 +178,7 @@ def check_signature(signature: Signature, report: Report) -> None:
                 message = "no parameter has '...', so nothing determines it here"
                 help = "write the axes, or give a parameter '...'"
                 report(Diagnostic("E0502", message, result.span, (), help))
+    _check_absent(signature, report)
     before: set[str] = set()
     for parameter in operator.attributes:
         assert isinstance(parameter.type, AttributeType)
@@ -182,6 +188,8 @@ def check_signature(signature: Signature, report: Report) -> None:
             help = did_you_mean(name, signature.packs)
             span = parameter.type.span
             report(Diagnostic("E0502", message, span, (), help))
+        if isinstance(parameter.type.count, Pack):
+            _check_list(parameter, parameter.type.count, signature, report)
         if parameter.default is not None:
             _check_default(parameter, before, signature, report)
         before.add(parameter.name)
@@ -191,6 +199,44 @@ def check_signature(signature: Signature, report: Report) -> None:
             help = did_you_mean(clause.name, signature.dtypes)
             report(Diagnostic("E0406", message, clause.span, (), help))
         check_classes(clause.classes, clause.span, report)
+
+
+def _check_absent(signature: Signature, report: Report) -> None:
+    """``m?``: parameters leave it out, results follow; no axis is moved meanwhile."""
+    operator = signature.operator
+    given = {n for p in operator.tensors for n in getattr(p.type, "absent", ())}
+    for result in operator.results:
+        for name in result.type.absent:
+            if name not in given:
+                message = f"no parameter can leave out the axis '{name}'"
+                help = f"mark it there too: {name}?"
+                report(Diagnostic("E0209", message, result.span, (), help))
+    for parameter in operator.tensors:
+        absent = getattr(parameter.type, "absent", ())
+        if absent and (operator.clauses.axis or parameter.variadic):
+            message = f"'{parameter.name}' leaves out axes, and "
+            message += "is variadic" if parameter.variadic else "'axis' moves them"
+            help = "name the axes one by one, or drop the mark '?'"
+            report(Diagnostic("E0209", message, parameter.span, (), help))
+
+
+def _check_list(
+    parameter: Parameter, count: Pack, signature: Signature, report: Report
+) -> None:
+    """``int[...s]``: the pack s is one that a tensor or a shape binds."""
+    bound = {p.name for p in signature.operator.attributes if _is_shape(p)}
+    for tensor in signature.tensors.values():
+        axes = getattr(tensor.type, "axes", ())
+        bound |= {n.name for a in axes if isinstance(a, Pack) for n in names_in(a)}
+    for name in names_in(count) if count.value is not None else ():
+        if name.name not in bound:
+            message = f"no tensor has a pack '...{name.name}'"
+            help = did_you_mean(name.name, bound)
+            report(Diagnostic("E0502", message, parameter.type.span, (), help))
+
+
+def _is_shape(parameter: Parameter) -> bool:
+    return isinstance(parameter.type, AttributeType) and parameter.type.kind == "shape"
 
 
 def check_classes(classes: Iterable[str], span: Span, report: Report) -> None:
@@ -240,8 +286,35 @@ def _check_dtype(
     report(Diagnostic("E0401", message, dtype.span, (), help))
 
 
-def check_extent(axis: Expression, signature: Signature, report: Report) -> None:
+def _check_instances(
+    declared: Parameter | Result, signature: Signature, report: Report
+) -> None:
+    """A variadic result stands alone, and its index is a name of its own."""
+    assert isinstance(declared, Result)
+    assert declared.instances is not None
+    if len(signature.operator.results) > 1:
+        message = f"the variadic result '{declared.name}' stands beside others"
+        help = "an operator has one variadic result, or any number of single ones"
+        report(Diagnostic("E0209", message, declared.span, (), help))
+    name = declared.instances.name
+    kind = signature.kind_of(name)
+    if kind:
+        message = f"'{name}' is {kind} already"
+        help = "bind another name"
+        report(Diagnostic("E0308", message, declared.instances.span, (), help))
+
+
+def check_extent(
+    axis: Expression,
+    signature: Signature,
+    report: Report,
+    own: frozenset[str] = frozenset(),
+) -> None:
     """Report a name in an extent that no tensor and no attribute binds."""
+    if isinstance(axis, TupleOf | Nothing | String | Boolean):
+        message = "this is no extent"
+        help = "an extent is a whole number; of several axes it is written (g r)"
+        report(Diagnostic("E0502", message, axis.span, (), help))
     # A bound index of a fold inside an extent (``sum[v](n[v])``) is its own binder.
     bound = {
         binder.name for node in _walk(axis) for binder in getattr(node, "binders", ())
@@ -254,7 +327,7 @@ def check_extent(axis: Expression, signature: Signature, report: Report) -> None
     for name, span in mentioned:
         if name in signature.attributes:
             signature.extents.add(name)
-        if name in bound or name in known or name in signature.tensors:
+        if name in bound | own or name in known or name in signature.tensors:
             continue
         message = f"nothing determines the extent '{name}'"
         help = did_you_mean(name, known)
@@ -321,7 +394,7 @@ def _misfit(default: Expression, kind: AttributeType) -> str:
         return "" if kind.kind == "bool" else _wanted(kind)
     if isinstance(value, Number):
         integer = isinstance(value.value, int)
-        fits = kind.kind == "float" or (
+        fits = kind.kind in ("float", "number") or (
             integer and kind.kind in {"int", "axis", "axes", "gap", "shape"}
         )
         return "" if fits else _wanted(kind)
@@ -337,6 +410,7 @@ def _wanted(kind: AttributeType) -> str:
     words = {
         "int": "an integer",
         "float": "a number",
+        "number": "a number",
         "bool": "true or false",
         "dtype": "a dtype",
         "shape": "a tuple of sizes",

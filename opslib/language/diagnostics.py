@@ -69,6 +69,7 @@ CODES: dict[str, str] = {
     "E0410": "'??' after something that is not a read",
     "E0411": "a variadic tensor without a selector, or a selector without one",
     "E0412": "as many targets as there are no values for",
+    "E0413": "types that do not go together",
     # Indices, extents and coverage.
     "E0501": "a size used as an index",
     "E0502": "an extent that nothing determines",
@@ -79,6 +80,9 @@ CODES: dict[str, str] = {
     "E0507": "a recurrence that does not get anywhere",
     "E0508": "a data-dependent write without a way to combine",
     "E0509": "a combining write without an initial value",
+    "E0510": "an element that no piece of a result defines",
+    "E0511": "a piece that lies outside its result",
+    "E0512": "a range or condition behind something that is no piece of a result",
     # Clauses.
     "E0601": "a clause that does not exist",
     "E0602": "a clause given twice",

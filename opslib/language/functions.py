@@ -23,6 +23,7 @@ DTYPE_FUNCTIONS: dict[str, tuple[int, int]] = {
     "float_of": (1, 1),  # the default float for integers, else the same
     "real_of": (1, 1),  # the same size, without the complex part
     "result": (1, 16),  # type promotion
+    "number_of": (1, 16),  # of numbers: int64 if all are ints, else float32
 }
 
 Category = Literal[
@@ -107,7 +108,9 @@ PACK_FUNCTIONS: dict[str, tuple[int, int]] = {
     "tail": (2, 2),  # the part after an axis
     "on": (3, 3),  # one value on some axes, another elsewhere
     "fit": (2, 9),  # an index against a smaller shape, as broadcasting does
-    "weave": (2, 3),  # two packs merged: the second at some axes
+    "weave": (3, 3),  # two packs merged: the second at some axes
+    "swap": (3, 3),  # a pack with two entries exchanged
+    "total": (1, 1),  # the sum of a pack's extents
     "permute": (2, 2),
     "unpermute": (2, 2),
     "ravel": (2, 2),

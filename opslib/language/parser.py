@@ -18,17 +18,23 @@ from opslib.language.diagnostics import (
 from opslib.language.lexer import MAX_ERRORS, MAX_STATEMENTS, tokenize
 from opslib.language.parser_expressions import (
     after_name,
+    close_items,
+    parse_binder,
     parse_classes,
+    parse_item,
     parse_items,
     parse_whole,
 )
 from opslib.language.parser_statements import Body, parse_statement
 from opslib.language.syntax import (
     AttributeType,
+    Binder,
     Definition,
     DTypeClass,
     DTypeExpression,
     Expression,
+    Name,
+    Number,
     Operator,
     Pack,
     Parameter,
@@ -154,6 +160,11 @@ def _one_line(results: tuple[Result, ...], value: Expression) -> Definition:
         Target(
             name=r.name,
             items=(Pack(value=None, span=r.span),) if r.type.axes else (),
+            which=(
+                None
+                if r.instances is None
+                else Name(name=r.instances.name, span=r.instances.span)
+            ),
             span=r.span,
         )
         for r in results
@@ -292,7 +303,7 @@ def _type(cursor: Cursor) -> TensorType | AttributeType:
             cursor.expect("]")
         span = token.span.to(cursor.last.span)
         return AttributeType(kind=token.text, pack=pack, span=span)
-    if cursor.is_word("dtype", "shape") and not bracket:
+    if cursor.is_word("dtype", "shape", "number") and not bracket:
         cursor.advance()
         return AttributeType(kind=token.text, span=token.span)
     if cursor.is_word("int", "float", "bool"):
@@ -311,20 +322,54 @@ def _type(cursor: Cursor) -> TensorType | AttributeType:
                 cursor.at -= 1
                 cursor.unexpected("one count", help)
             span = token.span.to(cursor.last.span)
+            if isinstance(items[0], Number):
+                _check_count(cursor, items[0])
             return AttributeType(kind=token.text, count=items[0], span=span)
     return parse_tensor(cursor)
+
+
+# Values of an attribute such as ``stride: int[2]``.
+MAX_LIST = 64
+
+
+def _check_count(cursor: Cursor, count: Number) -> None:
+    if not isinstance(count.value, int) or not 0 < count.value <= MAX_LIST:
+        message = f"a list of {count.value} values"
+        help = f"a list has 1 to {MAX_LIST} values, one for each axis for example"
+        cursor.fail("E0106", message, count.span, help=help)
 
 
 def parse_tensor(cursor: Cursor) -> TensorType:
     """``dtype [ "[" axis { "," axis } "]" ]``; ``T[]`` has rank 0."""
     dtype = parse_dtype(cursor)
+    absent: list[str] = []
     axes: tuple[Expression, ...]
     if cursor.is_mark("["):
-        axes = parse_items(cursor)
+        axes = _axes(cursor, absent)
     else:
         axes = (Pack(value=None, span=dtype.span),)
     span = dtype.span.to(cursor.last.span)
-    return TensorType(dtype=dtype, axes=axes, span=span)
+    return TensorType(dtype=dtype, axes=axes, absent=tuple(absent), span=span)
+
+
+def _axes(cursor: Cursor, absent: list[str]) -> tuple[Expression, ...]:
+    """``"[" axis [ "?" ] { "," axis [ "?" ] } "]"``; notes the axes with a mark."""
+    cursor.expect("[")
+    axes: list[Expression] = []
+    while not cursor.is_mark("]"):
+        axes.append(parse_item(cursor))
+        if cursor.is_mark("?"):
+            axis = axes[-1]
+            if not isinstance(axis, Name):
+                message = "only an axis that is just a name can be left out"
+                help = "write n?, and arithmetic on n elsewhere"
+                cursor.fail("E0209", message, axis.span, help=help)
+            absent.append(axis.name)
+            cursor.advance()
+        if not cursor.accept(","):
+            break
+    close_items(cursor)
+    return tuple(axes)
 
 
 def parse_dtype(cursor: Cursor) -> DTypeExpression:
@@ -356,15 +401,41 @@ def _results(cursor: Cursor) -> tuple[Result, ...]:
 
 
 def _result(cursor: Cursor) -> Result:
+    start = cursor.next.span
+    variadic = cursor.accept("*") is not None
     name = cursor.name("a result")
+    instances = _instances(cursor) if variadic else None
     if not cursor.is_mark(":"):
         help = f"write the type of '{name.text}': T, T[..., n] ..."
         cursor.unexpected("':'", help)
     cursor.advance()
     kind = parse_tensor(cursor)
     optional = cursor.accept("?") is not None
-    span = name.span.to(cursor.last.span)
-    return Result(name=name.text, type=kind, optional=optional, span=span)
+    if variadic and optional:
+        message = "a variadic result cannot be optional"
+        cursor.fail("E0209", message, cursor.last.span, help="it may have 0 arrays")
+    return Result(
+        name=name.text,
+        type=kind,
+        optional=optional,
+        instances=instances,
+        span=start.to(cursor.last.span),
+    )
+
+
+def _instances(cursor: Cursor) -> Binder:
+    """``[v in 0..count]`` after the name of a variadic result."""
+    if not cursor.is_mark("["):
+        help = "say how many arrays there are: *ys[v in 0..count]"
+        cursor.unexpected("'['", help)
+    cursor.advance()
+    binder = parse_binder(cursor)
+    cursor.expect("]")
+    zero = isinstance(binder.start, Number) and binder.start.value == 0
+    if binder.pack or binder.bound is not None or not zero:
+        message = "the arrays of a variadic result are counted from 0"
+        cursor.fail("E0209", message, binder.span, help="write [v in 0..count]")
+    return binder
 
 
 def _classes(cursor: Cursor) -> tuple[DTypeClass, ...]:

@@ -282,14 +282,19 @@ def parse_items(cursor: Cursor) -> tuple[Expression, ...]:
     cursor.expect("[")
     items: list[Expression] = []
     while not cursor.is_mark("]"):
-        items.append(_item(cursor))
+        items.append(parse_item(cursor))
         if not cursor.accept(","):
             break
-    _close(cursor, "]", "an operator, ',' or ']'")
+    close_items(cursor)
     return tuple(items)
 
 
-def _item(cursor: Cursor) -> Expression:
+def close_items(cursor: Cursor) -> None:
+    """The bracket behind a list of items."""
+    _close(cursor, "]", "an operator, ',' or ']'")
+
+
+def parse_item(cursor: Cursor) -> Expression:
     """``"..." [ NAME [ arguments ] | "(" expression ")" ] | expression``."""
     value: Expression
     if not cursor.is_mark("..."):
@@ -333,7 +338,7 @@ def _along(cursor: Cursor, function: str, span: Span) -> Expression:
     cursor.expect("[")
     binders: list[Binder] = []
     while not cursor.is_mark("]"):
-        binders.append(_binder(cursor))
+        binders.append(parse_binder(cursor))
         if not cursor.accept(","):
             break
     if not binders:
@@ -349,7 +354,7 @@ def _along(cursor: Cursor, function: str, span: Span) -> Expression:
     )
 
 
-def _binder(cursor: Cursor) -> Binder:
+def parse_binder(cursor: Cursor) -> Binder:
     """``"..." NAME | NAME [ "in" expression ".." expression [ "bound" e ] ]``."""
     if cursor.is_mark("..."):
         dots = cursor.advance()

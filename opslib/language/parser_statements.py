@@ -9,12 +9,14 @@ from typing import NoReturn
 
 from opslib.language.cursor import Cursor
 from opslib.language.lexer import Token
-from opslib.language.parser_expressions import parse_items, parse_whole
+from opslib.language.parser_expressions import parse_binder, parse_items, parse_whole
 from opslib.language.syntax import (
+    Binder,
     Clauses,
     Definition,
     Expression,
     Gradient,
+    Name,
     Number,
     Require,
     Sample,
@@ -124,8 +126,27 @@ def _definition(cursor: Cursor) -> Definition:
         cursor.unexpected("'=' and the value" if combine is None else "'='")
     cursor.advance()
     value = parse_whole(cursor)
+    ranges: list[Binder] = []
+    if cursor.accept("for"):
+        while True:
+            binder = parse_binder(cursor)
+            if binder.start is None:
+                message = "a piece needs the range of its index"
+                help = f"write: for {binder.name} in lo..hi"
+                cursor.fail("E0201", message, binder.span, help=help)
+            ranges.append(binder)
+            if not cursor.accept(","):
+                break
+    condition = parse_whole(cursor) if cursor.accept("when") else None
     span = start.to(cursor.last.span)
-    return Definition(targets=tuple(targets), value=value, combine=combine, span=span)
+    return Definition(
+        targets=tuple(targets),
+        value=value,
+        combine=combine,
+        ranges=tuple(ranges),
+        condition=condition,
+        span=span,
+    )
 
 
 def _target(cursor: Cursor) -> Target:
@@ -133,8 +154,16 @@ def _target(cursor: Cursor) -> Target:
     items: tuple[Expression, ...] = ()
     if cursor.is_mark("["):
         items = parse_items(cursor)
+    which = None
+    if cursor.is_mark("["):
+        first = items[0] if len(items) == 1 else None
+        if not isinstance(first, Name):
+            message = f"which of the arrays '{name.text}' is meant is one name"
+            help = f"write {name.text}[v][..., i]"
+            cursor.fail("E0201", message, cursor.last.span, help=help)
+        which, items = first, parse_items(cursor)
     span = name.span.to(cursor.last.span)
-    return Target(name=name.text, items=items, span=span)
+    return Target(name=name.text, items=items, which=which, span=span)
 
 
 def _once(cursor: Cursor, body: Body, word: Token, about: str = "") -> None:

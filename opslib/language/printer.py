@@ -113,7 +113,10 @@ def _parameter(parameter: Parameter) -> str:
 
 def _result(result: Result) -> str:
     optional = "?" if result.optional else ""
-    return f"{result.name}: {print_tensor(result.type)}{optional}"
+    name = result.name
+    if result.instances is not None:
+        name = f"*{name}[{_binder(result.instances)}]"
+    return f"{name}: {print_tensor(result.type)}{optional}"
 
 
 def print_tensor(tensor: TensorType) -> str:
@@ -121,9 +124,18 @@ def print_tensor(tensor: TensorType) -> str:
     dtype = print_dtype(tensor.dtype)
     if tensor.axes and tensor.axes == (Pack(value=None, span=tensor.span),):
         # A name that also begins an attribute's kind needs its brackets.
-        kinds = {"int", "float", "bool", "dtype", "shape", "axis", "axes", "gap"}
+        kinds = {"int", "float", "bool", "number", "dtype", "shape", "axis", "axes"}
+        kinds |= {"gap"}
         return f"{dtype}[...]" if dtype in kinds else dtype
-    return f"{dtype}{_items(tensor.axes)}"
+    if not tensor.absent:
+        return f"{dtype}{_items(tensor.axes)}"
+    marked = (
+        f"{axis.name}?"
+        if isinstance(axis, Name) and axis.name in tensor.absent
+        else _text(axis, _CONDITIONAL)
+        for axis in tensor.axes
+    )
+    return f"{dtype}[{', '.join(marked)}]"
 
 
 def print_dtype(dtype: DTypeExpression) -> str:
@@ -278,11 +290,18 @@ def _definition(definition: Definition) -> str:
     sign = f"{definition.combine}=" if definition.combine else "="
     if definition.combine and targets == "grad":
         targets = "grad[]"  # ``grad add= 1`` would be the gradient of `add`.
-    return f"{targets} {sign} {print_expression(definition.value)}"
+    text = f"{targets} {sign} {print_expression(definition.value)}"
+    if definition.ranges:
+        text += " for " + ", ".join(map(_binder, definition.ranges))
+    if definition.condition is not None:
+        text += f" when {print_expression(definition.condition)}"
+    return text
 
 
 def _target(target: Target) -> str:
-    return target.name + (_items(target.items) if target.items else "")
+    which = f"[{target.which.name}]" if target.which is not None else ""
+    items = _items(target.items) if target.items or which else ""
+    return f"{target.name}{which}{items}"
 
 
 def _clauses(clauses: Clauses) -> list[str]:

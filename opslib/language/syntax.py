@@ -232,17 +232,23 @@ class DTypeExpression(Node):
 
 @dataclass(frozen=True, slots=True)
 class TensorType(Node):
-    """``T[..., n]``; ``T`` without brackets is ``T[...]`` (`axes` holds one Pack)."""
+    """``T[..., n]``; ``T`` without brackets is ``T[...]`` (`axes` holds one Pack).
+
+    `absent` names the axes written ``m?``, which an array of one dimension less
+    leaves out: the type then reads it as if its length were 1.
+    """
 
     dtype: DTypeExpression
     axes: tuple[Expression, ...]
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeType(Node):
     """The kind of an attribute.
 
-    kind: ``int float bool string dtype shape axis axes``.
+    kind: ``int float bool number string dtype shape axis axes``; a ``number`` is an
+        int or a float as it was given, which ``k is int`` tells.
     count: for ``int[2]`` the Number, for ``int[...s]`` the Pack, else None; a list
         kind takes one number for all, or a tuple.
     choices: for ``"none" | "tanh"``.
@@ -275,11 +281,16 @@ class Parameter(Node):
 
 @dataclass(frozen=True, slots=True)
 class Result(Node):
-    """One output; `optional` outputs are computed only when asked for."""
+    """One output; `optional` outputs are computed only when asked for.
+
+    `instances` makes it variadic: ``*ys[v in 0..count]`` is `count` arrays, whose
+    axes may differ with v. The binder starts at 0.
+    """
 
     name: str
     type: TensorType
     optional: bool = False
+    instances: Binder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +306,14 @@ class DTypeClass(Node):
 
 @dataclass(frozen=True, slots=True)
 class Target(Node):
-    """The left side of a definition: ``e[..., i]`` or a scalar ``z``."""
+    """The left side of a definition: ``e[..., i]``, ``ys[v][i]`` or a scalar ``z``.
+
+    `which` names the instance of a variadic result.
+    """
 
     name: str
     items: tuple[Expression, ...]
+    which: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,11 +321,15 @@ class Definition(Node):
     """``e[..., i] = expr`` or ``y[ids[i]] add= u[i]`` (combine: ``add``, ``max``...).
 
     Several targets take the values of a tuple: ``v[r], id[r] = topk[j](...)``.
+
+    A piece of a result says where it holds: ``y[i] = ... for i in lo..hi when c``.
     """
 
     targets: tuple[Target, ...]
     value: Expression
     combine: str | None = None
+    ranges: tuple[Binder, ...] = ()
+    condition: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def test_every_operator_binds_with_and_without_its_optional_arrays(
 # --- errors ------------------------------------------------------------------------
 
 CALLS: dict[str, Callable[[], Any]] = {
-    "E0701_rank": lambda: bound("matmul", (3,), (3, 4)),
+    "E0701_rank": lambda: bound("linear", (3,), (3,)),
     "E0702_sizes": lambda: bound("matmul", (2, 3), (4, 5)),
     "E0702_broadcast": lambda: bound("add", (2, 3), (4, 3)),
     "E0702_pack": lambda: bound("concat", ((2, 3), (4, 3))),

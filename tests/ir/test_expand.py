@@ -127,8 +127,8 @@ def test_deep_nesting_is_linear() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("y[i] = x[i] + exp(k[i])", "it takes floats"),
-        ("y[i] = x[i] + 0.5 * T(k[i] * 0.5)", "without a cast"),
+        ("y[i] = x[i] + exp(k[i])", "takes floats, not an integer"),
+        ("y[i] = x[i] + 0.5 * T(k[i] * 0.5)", "have no common type"),
     ],
 )
 def test_errors_stand_in_the_text(body: str, words: str) -> None:

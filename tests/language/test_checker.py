@@ -10,7 +10,7 @@ from opslib.language.functions import FOLDS, ORDERS, PRIMITIVES
 
 SIGNATURE = """op f(x: T[..., n], w: T[n], b: T[n]?, m: T[p, q], ids: I[n], *xs: T[n],
      k: int = 1, c: int = none, s: int[2] = 1, mode: "a" | "b" = "a")
-     -> y: T[..., n] where I: int
+     -> y: T[..., n] where T: float, I: int
 """
 
 
@@ -97,7 +97,19 @@ def test_it_is_refused(text: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("y[..., 0] = 1\ny[..., 1] = 2", []),
+        ("y[..., 0] = 1\ny[..., 1] = 2", ["E0511"]),
+        ("y[..., 0] = 1\ny[..., i + 1] = w[i]", ["E0511"]),
+        ("y[..., 2 * i] = w[i]", ["E0511"]),
+        ("y[..., i] = w[i] for i in 0..n", []),
+        ("y[..., i] = w[i] for i in 1..n", ["E0510"]),
+        ("y[..., i] = w[i] for j in 0..n", ["E0301"]),
+        ("y[..., i] = 0\ny[..., i] = w[i] for i in 0..n", ["E0305"]),
+        ("y[..., i] = 0 when i > 1\ny[..., i] = w[i] when i <= 1", []),
+        ("y[..., i] = 0 when i > 1\ny[..., i] = w[i] when i < 1", ["E0510"]),
+        ("y[..., i] = 0 when i > 1\ny[..., i] = w[i] when i <= 2", ["E0305"]),
+        ("y[..., i] = 0 for i in 0..k\ny[..., i] = 1 for i in k..n", ["E0511"]),
+        ("a[i] = w[i] when i > 1\ny[..., i] = a[i]", ["E0512"]),
+        ("y[..., i] = 0\ny[..., i] add= w[i] for i in 0..n", ["E0512"]),
         ("y[..., 0] = 1\ny[..., 0] = 2", ["E0305"]),
         ("y[..., 0] = 1\ny[..., i] = 2", ["E0305"]),
         ("y[..., i] = 1\ny[..., ids[i]] add= w[i]", []),
@@ -127,15 +139,18 @@ def test_definitions(body: str, expected: list[str]) -> None:
 def test_a_primitive_of_the_name_comes_first_in_its_own_definition() -> None:
     for name in ["sqrt", "abs", "max"]:
         arguments = "x, x" if name == "max" else "x"
-        operator = parse_operator(f"op {name}(x: T) -> y: T = {name}({arguments})")
+        operator = parse_operator(
+            f"op {name}(x: T) -> y: T where T: float = {name}({arguments})"
+        )
         assert diagnose(operator, {name: operator}) == ((), ())
 
 
 def test_the_call_goes_to_an_operator_where_the_primitive_does_not_fit() -> None:
-    text = """op gelu(x: T, *, approximate: "none" | "tanh" = "none") -> y: T
+    text = """op gelu(x: T, *, approximate: "none" | "tanh" = "none")
+       -> y: T where T: float
     y[...] = gelu_tanh(x) if approximate == "tanh" else gelu(x)
-op f(x: T) -> y: T = gelu(x, approximate="tanh")
-op g(x: T) -> y: T = gelu(x, approximate="tahn")
+op f(x: T) -> y: T where T: float = gelu(x, approximate="tanh")
+op g(x: T) -> y: T where T: float = gelu(x, approximate="tahn")
 """
     known = {operator.name: operator for operator in parse_operators(text)}
     found = [diagnose(operator, known)[0] for operator in known.values()]

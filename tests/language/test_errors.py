@@ -66,7 +66,7 @@ CASES: dict[str, str] = {
     "E0311_primitive": "op f(x: T) -> y: T = exp(x, x)\n",
     "E0311_operator": "op f(x: T) -> y: T = g(x)\n\nop g(a: T, b: T) -> y: T = a\n",
     "E0312": "op f(x: T) -> y: T = g(x, sclae=2)\n\n"
-    "op g(x: T, scale: float = 1) -> y: T = x * scale\n",
+    "op g(x: T, scale: int = 1) -> y: T = x * scale\n",
     "E0401": "op f(x: T) -> y: flaot32 = x\n",
     "E0401_class": "op f(x: T, mode: float8) -> y: T = x\n",
     "E0402": "op f(x: T) -> y: T where T: floats = x\n",
@@ -84,6 +84,18 @@ CASES: dict[str, str] = {
     "E0410": HEAD + "    y[..., i] = -x[..., i] ?? 0\n",
     "E0411": "op f(*xs: T[..., n]) -> y: T[...]\n    y[...] = sum[v](xs[..., v])\n",
     "E0412": HEAD + "    a[i], c[i] = w[i]\n    y[..., i] = a[i]\n",
+    "E0413": "op f(x: T[n], m: bool[n]) -> y: T[n] where T: float\n"
+    "    y[i] = sum[j](x[j] * m[i])\n",
+    "E0413_open": "op f(x: T, c: bool[...]) -> y: T = x if c else 0.5\n",
+    "E0413_division": "op f(x: I) -> y: I where I: int | bool = x / (x + 1)\n",
+    "E0413_function": "op f(x: I) -> y: float32[...] where I: int = exp(x)\n",
+    "E0413_bits": "op f(x: T) -> y: T where T: float = x << 2\n",
+    "E0413_index": "op f(x: T[n], i: F[m]) -> y: T[m] where F: float\n"
+    "    y[k] = x[i[k]]\n",
+    "E0413_result": "op f(x: T) -> y: bool[...] where T: float = x * 2\n",
+    "E0413_operator": "op f(x: T) -> y: T where T: int = g(x)\n\n"
+    "op g(x: T) -> y: T where T: float = exp(x)\n",
+    "E0413_unsigned": "op f(x: I, u: uint64[...]) -> y: I where I: sint = x + u\n",
     "E0501": HEAD + "    y[..., i] = x[..., n]\n",
     "E0501_target": HEAD + "    y[..., n] = x[..., n]\n",
     "E0502": "op f(x: T[n]) -> y: T[n, m]\n    y[i, j] = x[i]\n",
@@ -101,6 +113,20 @@ CASES: dict[str, str] = {
     "    y[ids[i]] = x[i]\n",
     "E0509": "op f(x: T[n], ids: I[n], s: T[m]) -> y: T[m] where I: int\n"
     "    y[ids[i]] add= x[i]\n",
+    "E0510": "op f(a: T[n]) -> y: T[2 * n]\n    y[2 * i] = a[i]\n",
+    "E0510_residue": "op f(x: T[n]) -> y: T[n]\n    y[i] = x[i] when i % 3 == 0\n"
+    "    y[i] = -x[i] when i % 3 == 1\n",
+    "E0305_overlap": "op f(a: T[n], b: T[n]) -> y: T[n + 1]\n"
+    "    y[i] = a[i] for i in 0..n\n    y[n + i // 2] = b[i] for i in 0..2\n",
+    "E0511": "op f(x: T[n], k: int) -> y: T[n]\n    y[i] = x[i] for i in 0..k\n"
+    "    y[i] = 0 for i in k..n\n",
+    "E0512": "op f(x: T[n]) -> y: T[n]\n    z[i] = x[i] when i > 0\n    y[i] = z[i]\n",
+    "E0209_results": "op f(x: T[n]) -> (*ys[v in 0..n]: T[], z: T[])\n"
+    "    ys[v] = x[v]\n    z = x[0]\n",
+    "E0209_absent": "op f(x: T[n]) -> y: T[n?]\n    y[i] = x[i]\n",
+    "E0411_result": "op f(x: T[n, m]) -> *ys[v in 0..n]: T[m]\n    ys[i] = x[0, i]\n",
+    "E0502_list": "op f(x: T[...s], k: int[...z]) -> y: T[...s]\n"
+    "    y[...i] = x[...i]\n",
     "E0601": HEAD + "    y[..., i] = x[..., i]\n    smple x in [0, 1]\n",
     "E0602": HEAD + "    y[..., i] = x[..., i]\n    exact\n    exact\n",
     "E0603": HEAD + "    y[..., i] = x[..., i]\n    axis m\n    sample v in [0, 1]\n"

@@ -129,7 +129,7 @@ def in_bounds(found: tuple[Expr, ...], dims: Sequence[Expr], scope: Scope) -> Ex
     condition: Expr = TRUE
     extents = scope.extents
     for index, dim in zip(found, dims, strict=True):
-        if not within(index, dim, extents):
+        if not within(index, dim, extents, scope.path):
             condition = both(condition, compare("ge", index, ZERO))
             condition = both(condition, compare("lt", index, dim))
     return condition
@@ -151,7 +151,7 @@ def checked(
     extents = scope.extents
     result = list(found)
     for k, (index, dim) in enumerate(zip(found, operand.dims, strict=True)):
-        if within(index, dim, extents):
+        if within(index, dim, extents, scope.path):
             continue
         inside = both(compare("ge", index, ZERO), compare("lt", index, dim))
         if inside in scope.path:

@@ -210,6 +210,8 @@ def _bind_attribute(
     if isinstance(found, Const) and kind.kind == "bool":
         found = bool(found.value)
     inside.attributes[p.name] = found
+    if kind.kind == "number" and isinstance(found, Expr):
+        inside.dtypes[p.name] = FLOAT64 if found.dtype.is_float else INT64
 
 
 def default(frame: Frame, node: syntax.Expression) -> Any:

@@ -124,7 +124,7 @@ def _target_ranges(
         elif isinstance(item, syntax.Pack) and isinstance(item.value, syntax.Name):
             ranges[item.value.name] = dims
         elif isinstance(item, syntax.Composite):
-            for p, d in zip(item.parts, dims, strict=True):
+            for p, d in zip(item.parts, dims, strict=False):
                 if isinstance(p, syntax.Name):
                     ranges[p.name] = (d,)
     return ranges
@@ -209,7 +209,7 @@ def bind_target(
     def entry(base: str, dim: Expr) -> Expr:
         if supply is not None:
             return next(supply)
-        axis = Axis(_unique(frame, base, axes), ZERO, dim)
+        axis = Axis(unique(frame, base, axes), ZERO, dim)
         axes.append(axis)
         return axis.index
 
@@ -223,6 +223,14 @@ def bind_target(
                     entry(f"{name.name}{k}", d) for k, d in enumerate(dims)
                 )
             case syntax.Composite():
+                if len(item.parts) != len(dims):
+                    frame.fail(
+                        item,
+                        f"this axis has {len(dims)} parts, and {len(item.parts)} "
+                        "indices stand here",
+                        "E0503",
+                        help="one index for each part of the declared axis",
+                    )
                 for p, d in zip(item.parts, dims, strict=True):
                     assert isinstance(p, syntax.Name)
                     indices[p.name] = entry(p.name, d)
@@ -244,7 +252,8 @@ def bind_target(
     return tuple(axes), Scope(indices=indices, packs=packs, axes=tuple(axes))
 
 
-def _unique(frame: Frame, base: str, axes: Sequence[Axis]) -> str:
+def unique(frame: Frame, base: str, axes: Sequence[Axis]) -> str:
+    """`base`, or with underscores where a size, tensor or axis has that name."""
     taken = {a.name for a in axes} | set(frame.sizes) | set(frame.operands)
     taken |= {d.name for ds in frame.packs.values() for d in ds if hasattr(d, "name")}
     name = base

@@ -43,6 +43,17 @@ class Draft:
         self.scalars.append(scalar)
         return scalar
 
+    def output_names(self) -> list[str]:
+        """Names of the program's outputs: of a variadic result, of its instances."""
+        counts = dict(self.statics.counts)
+        names: list[str] = []
+        for name in self.statics.results:
+            if name in counts:
+                names += [f"{name}{k}" for k in range(counts[name])]
+            else:
+                names.append(name)
+        return names
+
     def result(self, name: str) -> syntax.Result | None:
         """The result of that name; None for a local."""
         return next((r for r in self.operator.results if r.name == name), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 from opslib.ir import packs
 from opslib.ir.build import arithmetic, integer, multiply_add, product
@@ -22,6 +23,7 @@ _ARITHMETIC = {
 # Functions from packs to a pack, and those that go axis by axis where given packs.
 _MAKING = frozenset(
     {"drop", "weave", "on", "head", "tail", "permute", "unpermute", "fit", "unravel"}
+    | {"swap"}
 )
 _MAPPING = frozenset({"abs", "max", "min"})
 
@@ -34,6 +36,7 @@ def is_pack(frame: Frame, node: syntax.Expression | None, scope: Scope) -> bool:
         case syntax.Name():
             attribute = frame.attributes.get(node.name)
             indexed = node.name in scope.packs or node.name in frame.packs
+            indexed = indexed or node.name in frame.instance_sizes
             return indexed or isinstance(attribute, list)
         case syntax.Unary(operator="-"):
             return is_pack(frame, node.operand, scope)
@@ -70,6 +73,8 @@ def pack(frame: Frame, node: syntax.Expression | None, scope: Scope) -> Entries 
                 return list(scope.packs[node.name])
             if node.name in frame.packs:
                 return list(frame.packs[node.name])
+            if node.name in frame.instance_sizes:
+                return list(frame.instance_sizes[node.name])
             return list(frame.attributes[node.name])
         case syntax.TupleOf():
             return [frame.value(item, scope) for item in node.items]
@@ -125,16 +130,28 @@ def _function(frame: Frame, node: syntax.Apply, scope: Scope) -> Entries | Expr:
             axes = static_axes(frame, arguments[0])
             chosen = pack(frame, arguments[1], scope)
             other = pack(frame, arguments[2], scope)
-            rank = max(len(v) for v in (chosen, other) if isinstance(v, list))
+            ranks = [len(v) for v in (chosen, other) if isinstance(v, list)]
+            if not ranks:
+                frame.fail(
+                    node,
+                    "'on' needs an entry for each axis",
+                    "E0506",
+                    help="one of its last two arguments is a pack: on(axis, k, i)",
+                )
+            rank = max(ranks)
             wide = [v if isinstance(v, list) else [v] * rank for v in (chosen, other)]
             return packs.on(axes, *wide)
         case "head" | "tail":
-            axis = static(frame, arguments[1])
+            axis = static(frame, arguments[1], scope)
             # A gap lies between two axes; an axis is left out itself.
             gap = isinstance(axis, int)
             at = axis if isinstance(axis, int) else axis[0]
             after = at if gap else at + 1
             return entries(0)[:at] if node.function == "head" else entries(0)[after:]
+        case "swap":
+            places = [static(frame, argument, scope) for argument in arguments[1:]]
+            first, second = (p if isinstance(p, int) else p[0] for p in places)
+            return packs.swap(entries(0), first, second)
         case "permute":
             return packs.permute(entries(0), _order(frame, arguments[1], entries(0)))
         case "unpermute":
@@ -197,23 +214,51 @@ def scalar_function(frame: Frame, node: syntax.Apply, scope: Scope) -> Expr | No
             return integer(len(entries(0)))
         case "prod" if len(arguments) == 1:
             return product(entries(0))
+        case "total":
+            zero: Expr = ZERO
+            return reduce(lambda x, y: arithmetic("add", x, y), entries(0), zero)
         case "count" if isinstance(arguments[0], syntax.Name):
             return integer(len(frame.variadic[arguments[0].name]))
         case "at":
-            axis = static(frame, arguments[1])
-            return entries(0)[axis if isinstance(axis, int) else axis[0]]
+            axis = static(frame, arguments[1], scope)
+            place = axis if isinstance(axis, int) else axis[0]
+            found = entries(0)
+            if not 0 <= place < len(found):
+                frame.fail(
+                    node,
+                    f"there is no entry {place}: the pack has {len(found)} here",
+                    "E0502",
+                    help="entries are counted from 0",
+                )
+            return found[place]
         case "ravel":
+            if len(entries(0)) != len(entries(1)):
+                frame.fail(
+                    node,
+                    f"{len(entries(0))} indices in a shape of {len(entries(1))} axes",
+                    "E0506",
+                    help="ravel(i, s): one index for each axis of s",
+                )
             return packs.ravel(entries(0), entries(1), ZERO, multiply_add)
     return None
 
 
-def static(frame: Frame, node: syntax.Expression) -> int | tuple[int, ...]:
-    """The value of an axis attribute (a tuple of positions, or a gap's int)."""
+def static(
+    frame: Frame, node: syntax.Expression, scope: Scope | None = None
+) -> int | tuple[int, ...]:
+    """The value of an axis attribute (a tuple of positions, or a gap's int).
+
+    With a scope also that of a number known here, such as the index of an instance.
+    """
     value = frame.attributes.get(node.name) if isinstance(node, syntax.Name) else None
     if isinstance(node, syntax.Number) and isinstance(node.value, int):
         return (node.value,)
     if isinstance(value, int | tuple):
         return value
+    if scope is not None:
+        found = frame.value(node, scope)
+        if isinstance(found, Const) and found.dtype.is_integer:
+            return int(found.value)
     frame.fail(node, "this must be an axis attribute", "E0502")
 
 

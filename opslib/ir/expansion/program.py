@@ -12,6 +12,8 @@ from opslib.ir.dtypes import FLOAT64, compute_type
 from opslib.ir.expansion import definitions, values
 from opslib.ir.expansion.draft import Draft
 from opslib.ir.expansion.frame import Frame, Group, LocalValue, Scope, Shared
+from opslib.ir.expansion.instances import define_instances
+from opslib.ir.expansion.pieces import joined, pieces_of
 from opslib.ir.expansion.recurrences import (
     in_type,
     mirrored,
@@ -26,12 +28,14 @@ from opslib.ir.expr import (
     ZERO,
     Axis,
     Check,
+    Const,
     Define,
     Expr,
     Program,
     Tensor,
     depends_on_data,
 )
+from opslib.ir.roles import measured_axes
 from opslib.language import syntax
 from opslib.language.tree import mentions
 
@@ -54,7 +58,13 @@ def expand(
         if not any(t.name in needed for t in definition.targets):
             continue
         if definition.combine is not None:
-            scatter(draft, definition)
+            if _applies(draft, definition):
+                scatter(draft, definition)
+        elif pieces := pieces_of(operator, definition.targets[0].name):
+            if definition is pieces[-1]:
+                _define_pieces(draft, pieces)
+        elif definition.targets[0].which is not None:
+            define_instances(draft, definition)
         else:
             for output, target in enumerate(definition.targets):
                 _define(draft, definition, target, output)
@@ -63,7 +73,7 @@ def expand(
     return Program(
         operator.name,
         tuple(draft.inputs),
-        tuple(draft.outputs[name] for name in statics.results),
+        tuple(draft.outputs[name] for name in draft.output_names()),
         tuple(draft.locals),
         tuple(draft.scalars),
         tuple(draft.sizes),
@@ -72,6 +82,21 @@ def expand(
         operator.clauses.exact,
         (("op", operator.name), *statics.attributes),
     )
+
+
+def _applies(draft: Draft, definition: syntax.Definition) -> bool:
+    """Whether a combining write is there at all: its condition chooses a program."""
+    if definition.condition is None:
+        return True
+    condition = draft.frame.value(definition.condition, Scope())
+    if not isinstance(condition, Const):
+        draft.frame.fail(
+            definition.condition,
+            "whether this write happens must be known before compilation",
+            "E0512",
+            help="ask for a string or bool attribute, or put it into the value",
+        )
+    return bool(condition.value)
 
 
 def _needed(operator: syntax.Operator, results: tuple[str, ...]) -> set[str]:
@@ -94,8 +119,20 @@ def _groups(
 ) -> list[Group]:
     result = draft.result(target.name)
     if result is not None:
-        return definitions.declared_groups(draft.frame, result.type.axes)
+        axes = list(result.type.axes)
+        for k, name in measured_axes(result, draft.operator).items():
+            draft.frame.sizes[name] = draft.size(name)
+            axes[k] = syntax.Name(name=name, span=axes[k].span)
+        return definitions.declared_groups(draft.frame, axes)
     return definitions.local_groups(draft.frame, definition, target)
+
+
+def _define_pieces(draft: Draft, pieces: tuple[syntax.Definition, ...]) -> None:
+    """A result in several pieces, defined where the last of them stands."""
+    target = pieces[-1].targets[0]
+    groups = _groups(draft, pieces[-1], target)
+    axes, value = joined(draft, pieces, groups)
+    _keep(draft, target, groups, axes, _strong(draft, target, value), None)
 
 
 def _define(
@@ -188,7 +225,7 @@ def _is_read(operator: syntax.Operator, name: str) -> bool:
 
 def _round_outputs(draft: Draft) -> None:
     """Copies results that were kept as wide locals to the outputs, rounding."""
-    for name in draft.statics.results:
+    for name in draft.output_names():
         if name in draft.outputs:
             continue
         operand, dtype = draft.frame.operands[name], draft.declared(name)

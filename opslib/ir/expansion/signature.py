@@ -73,6 +73,8 @@ def _attribute(draft: Draft, p: syntax.Parameter, static: dict[str, Any]) -> Non
     if p.name in frame.sizes:
         return
     dtype = INT64 if kind.kind == "int" else FLOAT64
+    if kind.kind == "number":
+        dtype = frame.dtypes[p.name]
     if kind.count is None:
         frame.attributes[p.name] = draft.scalar(p.name, dtype)
         return
