@@ -7,6 +7,7 @@
  *     ops_block_D            c[m, n] (+)= packed a * packed b
  *     ops_block_in_place_D   the same with a (and b) read where they lie
  *     ops_rows_by_columns_S, ops_rows_by_rows_S   m <= 4: b streamed once, unpacked
+ *     ops_pack_window_S, ops_few_window_S   convolutions; see opslib_contract_window.h
  *
  * D is f32, f64, i32, i64 (wrapping) or bf16 (pairs; f32 accumulators; needs AVX512_BF16,
  * whose vdpbf16ps takes subnormal operands and results as 0). S is b's type in memory.
@@ -133,12 +134,13 @@ typedef ops_u64 ops_half_u64 __attribute__((vector_size(OPS_VECTOR_BYTES)));
  *
  * Of the grids with blocks of at most most_m x most_n, takes the one whose busiest worker
  * does least, a block costing its padded area times (1 + what packing both sides adds).
- * `grain` blocks are at least 2^19 multiply-adds, which outweigh waking a worker. How k is
- * cut does not depend on any of this, so results do not depend on the threads. */
+ * `grain` blocks are at least 2^21 multiply-adds, 36 us of Zen 4, which outweigh waking a
+ * worker. How k is cut does not depend on any of this, so results do not depend on the
+ * threads. */
 OPS_CALL void ops_contract_plan(int64_t threads, int64_t batch, int64_t m, int64_t n, int64_t k,
                                 int64_t most_m, int64_t most_n, int64_t unit_m, int64_t unit_n,
                                 int64_t *plan) {
-    const int64_t enough = (int64_t)1 << 19;
+    const int64_t enough = (int64_t)1 << 21;
     m = m > 0 ? m : 1, n = n > 0 ? n : 1, k = k > 0 ? k : 1, batch = batch > 0 ? batch : 1;
     int64_t least_i = (m + most_m - 1) / most_m, least_j = (n + most_n - 1) / most_n;
     const int64_t work = m * n * k * batch;
@@ -160,7 +162,23 @@ OPS_CALL void ops_contract_plan(int64_t threads, int64_t batch, int64_t m, int64
     plan[2] = enough / (plan[0] * plan[1] * k) + 1;
 }
 
+/* Which taps u < depth have (at + factor * u) % divisor == 0: {the first, how far apart,
+ * how many, (at + factor * u) / divisor of the first, and how far these are apart}. */
+OPS_CALL void ops_contract_phase(int64_t at, int64_t factor, int64_t divisor, int64_t depth,
+                                 int64_t *out) {
+    int64_t first = 0, step = 1;
+    while (first < depth && (at + factor * first) % divisor) first++;
+    while (factor * step % divisor) step++;
+    out[0] = first < depth ? first : 0;
+    out[1] = step;
+    out[2] = first < depth ? (depth - first + step - 1) / step : 0;
+    const int64_t p = at + factor * out[0], q = p / divisor;
+    out[3] = q - (q * divisor > p);
+    out[4] = factor * step / divisor;
+}
+
 #include "opslib_pack.h"
 #include "opslib_contract_rows.h"
+#include "opslib_contract_window.h"
 
 #endif

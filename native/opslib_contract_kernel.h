@@ -30,8 +30,10 @@
     if (rows > i) {                                         \
         OPS_K_W x = a[i * a_row] - (OPS_K_W){0};            \
         c##i##0 = OPS_K_FMA(x, b0, c##i##0);                \
-        c##i##1 = OPS_K_FMA(x, b1, c##i##1);                \
-        OPS_K_THIRD(c##i##2 = OPS_K_FMA(x, b2, c##i##2);)   \
+        if (!narrow) {                                      \
+            c##i##1 = OPS_K_FMA(x, b1, c##i##1);            \
+            OPS_K_THIRD(c##i##2 = OPS_K_FMA(x, b2, c##i##2);) \
+        }                                                   \
     }
 #define OPS_K_PUT(i)                                                       \
     if (rows > i) {                                                        \
@@ -65,8 +67,9 @@ OPS_INLINE OPS_K_W OPS_K_FN(ops_some)(const OPS_K_P *p, int64_t n) {
 
 /* rows x NR of C (+)= A's rows x k times B's k x NR. Element (i, l) of A is
  * a[i * a_row + l * a_k], row l of B begins at b + l * b_k. `tail`: B has only
- * `columns` elements in a row and must not be read past them. */
-OPS_INLINE void OPS_K_FN(ops_tile)(const int rows, const int tail, int64_t k,
+ * `columns` elements in a row and must not be read past them; `narrow`: one vector of
+ * them, or less. */
+OPS_INLINE void OPS_K_FN(ops_tile)(const int rows, const int tail, const int narrow, int64_t k,
                                    const OPS_K_P *a, int64_t a_row, int64_t a_k,
                                    const OPS_K_P *b, int64_t b_k, OPS_K_C *c,
                                    int64_t c_row, int64_t columns, int accumulate) {
@@ -81,8 +84,8 @@ OPS_INLINE void OPS_K_FN(ops_tile)(const int rows, const int tail, int64_t k,
         OPS_K_THIRD(OPS_K_W b2;)
         if (tail) {
             b0 = OPS_K_FN(ops_some)(b, columns);
-            b1 = OPS_K_FN(ops_some)(b + OPS_K_L, columns - OPS_K_L);
-            OPS_K_THIRD(b2 = OPS_K_FN(ops_some)(b + 2 * OPS_K_L, columns - 2 * OPS_K_L);)
+            b1 = narrow ? b0 : OPS_K_FN(ops_some)(b + OPS_K_L, columns - OPS_K_L);
+            OPS_K_THIRD(b2 = narrow ? b0 : OPS_K_FN(ops_some)(b + 2 * OPS_K_L, columns - 2 * OPS_K_L);)
         } else {
             memcpy(&b0, b, sizeof b0);
             memcpy(&b1, b + OPS_K_L, sizeof b1);
@@ -101,7 +104,7 @@ OPS_INLINE void OPS_K_FN(ops_tile)(const int rows, const int tail, int64_t k,
                                            const OPS_K_P *b, OPS_K_C *c,              \
                                            int64_t c_row, int64_t columns,            \
                                            int accumulate) {                          \
-        OPS_K_FN(ops_tile)(r, 0, k, a, 1, OPS_MR, b, OPS_K_NR, c, c_row, columns,     \
+        OPS_K_FN(ops_tile)(r, 0, 0, k, a, 1, OPS_MR, b, OPS_K_NR, c, c_row, columns,  \
                            accumulate);                                               \
     }
 /* A as it lies in memory; B packed or, with b_k, as it lies in memory too. */
@@ -110,11 +113,14 @@ OPS_INLINE void OPS_K_FN(ops_tile)(const int rows, const int tail, int64_t k,
                                             int64_t a_k, const OPS_K_P *b, int64_t b_k, \
                                             OPS_K_C *c, int64_t c_row, int64_t columns, \
                                             int accumulate) {                          \
-        if (columns >= OPS_K_NR || b_k == OPS_K_NR)                                    \
-            OPS_K_FN(ops_tile)(r, 0, k, a, a_row, a_k, b, b_k, c, c_row, columns,      \
+        if (columns <= OPS_K_L)                                                        \
+            OPS_K_FN(ops_tile)(r, 1, 1, k, a, a_row, a_k, b, b_k, c, c_row, columns,   \
+                               accumulate);                                            \
+        else if (columns >= OPS_K_NR || b_k == OPS_K_NR)                               \
+            OPS_K_FN(ops_tile)(r, 0, 0, k, a, a_row, a_k, b, b_k, c, c_row, columns,   \
                                accumulate);                                            \
         else                                                                           \
-            OPS_K_FN(ops_tile)(r, 1, k, a, a_row, a_k, b, b_k, c, c_row, columns,      \
+            OPS_K_FN(ops_tile)(r, 1, 0, k, a, a_row, a_k, b, b_k, c, c_row, columns,   \
                                accumulate);                                            \
     }
 

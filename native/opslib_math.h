@@ -5,8 +5,8 @@
  * bits, on every row and with every compiler (tests/native holds them to it), as long as
  * the flags at the top of opslib_simd.h are used.
  *
- * float32 uses float32 arithmetic and fma only, no double and no tables, so the same
- * algorithms serve devices without float64.  Subnormal inputs and outputs are right, and
+ * float32 uses float32 arithmetic and fma only, no double, so the same algorithms serve
+ * devices without float64; only gelu and erfc have tables, of 16 entries, one register.  Subnormal inputs and outputs are right, and
  * special values are those of C99 Annex F; composites follow their formula, so
  * silu(-inf) = gelu(-inf) = nan.
  *
@@ -14,30 +14,29 @@
  * this for programs, tests/native/test_math.py holds every build to it):
  *
  *           exp 0.9         exp2 0.83       expm1 0.93         log 0.9         log2 0.99       log10 0.85
- *         log1p 0.89         sin 0.86         cos 0.86         tan 0.86        asin 0.63        acos 0.61
+ *         log1p 0.83         sin 0.86         cos 0.86         tan 0.86        asin 0.63        acos 0.61
  *          atan 0.89       atan2 0.95        sinh 0.77        cosh 0.88        tanh 0.96       asinh 0.63
- *         acosh 0.98       atanh 0.67         erf 1.0         erfc 0.92        cbrt 0.51         pow 0.9
+ *         acosh 0.85       atanh 0.67         erf 1.0         erfc 0.96        cbrt 0.51         pow 0.9
  *          sqrt 0.5        rsqrt 0.51  reciprocal 0.5        hypot 1.0         fmod 0      remainder 0.5
- *       sigmoid 0.78    softplus 1.03 log_sigmoid 1.03        silu 0.8         gelu 0.93   gelu_tanh 0.8
+ *       sigmoid 0.78    softplus 0.92 log_sigmoid 0.92        silu 0.8         gelu 0.96   gelu_tanh 0.8
  *
  * These are measured maxima rounded up: over every float where the function is not simply x
- * or a constant, except that cos, tan and log1p took every 7th, and pow, atan2 and hypot
- * 2^20 pairs.  softplus passes 1 only near x = -0.916.  Vector instructions, loads and
- * constants aside (clang 14; AVX-512, AVX2): exp 13, 21; log 30, 43; tanh 29, 32;
- * sigmoid 38, 57; erf 36, 39; gelu 76, 84.  float64 is libm's error, see opslib_math_f64.h.
+ * or a constant, except that cos and tan took every 7th, asinh, acosh and atanh every 3rd,
+ * and pow, atan2 and hypot 2^20 pairs.  Vector instructions, loads and constants aside
+ * (clang 14; AVX-512, AVX2): exp 13, 20; log 32, 37; tanh 29, 32; sigmoid 38, 56; erf 36, 39;
+ * gelu 45, 78; erfc 47, 80; softplus 73, 84.  float64 is libm's error, see opslib_math_f64.h.
  */
 #ifndef OPSLIB_MATH_H
 #define OPSLIB_MATH_H
 
 #include "opslib_simd.h"
 
-/* 2 sqrt(2/pi) and 0.044715 times it (gelu_tanh), 0.8 sqrt 2 (erfc), in two floats each. */
+/* 2 sqrt(2/pi) and 0.044715 times it (gelu_tanh), in two floats each. */
 #define OPS_GELU_C1_HI 0x1.988454p+0f
 #define OPS_GELU_C1_LO -0x1.857936p-25f
 #define OPS_GELU_C3_HI 0x1.2444f2p-4f
 #define OPS_GELU_C3_LO 0x1.49b16ap-29f
-#define OPS_ERFC_K_HI 0x1.21a186p+0f
-#define OPS_ERFC_K_LO -0x1.c0139ep-25f
+#define OPS_TABLE static
 
 /* ---------------------------------------------------------- rare paths ---- */
 
@@ -120,6 +119,7 @@ OPS_INLINE ops_v_f32 ops_from_i32_v_f32(ops_v_i32 i) {
 #define OPS_N(name) ops_##name##_v_f32
 #define OPS_K(c) ops_splat_f32(c)
 #define OPS_ANY(m) ops_any_i32(m)
+#define OPS_ENTRY(table, i) ops_table16_v_f32(table, i)
 #if defined(OPS_ROW_SCALE2_F32)
 #define OPS_SCALE2(p, n) (ops_v_f32) OPS_ROW_SCALE2_F32(p, n)
 #endif

@@ -26,6 +26,20 @@
 
 typedef struct { OPS_F h, l; } OPS_FF;
 
+/* name(i): entry i mod 16 of the numbers listed.  On a device without static data the
+ * includer leaves OPS_TABLE empty, and OPS_ENTRY is a plain read. */
+#if !defined(OPS_TABLE)
+#define OPS_TABLE
+#endif
+#if !defined(OPS_ENTRY)
+#define OPS_ENTRY(table, i) (table)[(i) & 15u]
+#endif
+#define OPS_TABLE16(name, ...)                          \
+    OPS_INLINE OPS_F OPS_N(name)(OPS_U i) {             \
+        OPS_TABLE const float table[16] = {__VA_ARGS__}; \
+        return OPS_ENTRY(table, i);                     \
+    }
+
 /* ------------------------------------------------------ bits and signs ---- */
 
 OPS_INLINE OPS_F OPS_N(abs)(OPS_F x) { return OPS_FLT(OPS_BITS(x) & 0x7fffffffu); }
@@ -90,3 +104,5 @@ OPS_INLINE OPS_FF OPS_N(ff_sqrt)(OPS_FF a) {
 #undef OPS_BITS
 #undef OPS_FLT
 #undef OPS_FF
+#undef OPS_ENTRY
+#undef OPS_TABLE16

@@ -6,20 +6,35 @@
 /* Adding 1.5 * 2^23 rounds to an integer and leaves it, in two's complement, in the low
  * mantissa bits: one addition gives n both as float (subtract again) and as integer. */
 #define OPS_MAGIC 0x1.8p23f
+/* The same in sixteenths: the low four bits are then a fraction's place in a table. */
+#define OPS_MAGIC_16 0x1.8p19f
 
 /* p * 2^n, rounded once also when the result is subnormal, inf on overflow; n is an
  * integer in [-252, 254], shifted = n + OPS_MAGIC.  2^n alone may not be a float, so
  * the first half of n goes into p's exponent exactly and the second is a product. */
+OPS_INLINE OPS_F OPS_N(scale2_bits)(OPS_F p, OPS_I i) {
+    OPS_I half = i >> 1;
+    OPS_F first = OPS_FLT((((OPS_U)half) << 23) + 0x3f800000u);
+    OPS_F second = OPS_FLT(((OPS_U)(i - half) << 23) + 0x3f800000u);
+    return p * first * second;
+}
 OPS_INLINE OPS_F OPS_N(scale2)(OPS_F p, OPS_F n, OPS_F shifted) {
 #if defined(OPS_SCALE2)
     (void)shifted;
     return OPS_SCALE2(p, n);
 #else
-    OPS_I i = (OPS_I)OPS_BITS(shifted), half = i >> 1;
-    OPS_F first = OPS_FLT((((OPS_U)half) << 23) + 0x3f800000u);
-    OPS_F second = OPS_FLT(((OPS_U)(i - half) << 23) + 0x3f800000u);
     (void)n;
-    return p * first * second;
+    return OPS_N(scale2_bits)(p, (OPS_I)OPS_BITS(shifted));
+#endif
+}
+/* n and shifted = n + OPS_MAGIC_16 in sixteenths: p * 2^floor(n). */
+OPS_INLINE OPS_F OPS_N(scale2_16)(OPS_F p, OPS_F n, OPS_F shifted) {
+#if defined(OPS_SCALE2)
+    (void)shifted;
+    return OPS_SCALE2(p, n);
+#else
+    (void)n;
+    return OPS_N(scale2_bits)(p, (OPS_I)OPS_BITS(shifted) >> 4);
 #endif
 }
 
@@ -132,8 +147,8 @@ OPS_INLINE OPS_F OPS_N(log_reduce)(OPS_F x, OPS_F *e) {
     *e = OPS_N(from_i32)((OPS_I)i >> 23);
     return OPS_FLT(m) - 1.0f;
 }
-/* log(1 + f) = f - f^2/2 + f^3 P(f), degree 7 (2^-27.2); this is all but the f. */
-OPS_INLINE OPS_F OPS_N(log_tail)(OPS_F f) {
+/* log(1 + f) = f - f^2/2 + f^3 P(f), degree 7 (2^-27.2); this is P. */
+OPS_INLINE OPS_F OPS_N(log_p)(OPS_F f) {
     OPS_F p = OPS_K(-0x1.351686p-4f);
     p = OPS_FMA(p, f, OPS_K(0x1.048f56p-3f));
     p = OPS_FMA(p, f, OPS_K(-0x1.0de8cp-3f));
@@ -141,9 +156,11 @@ OPS_INLINE OPS_F OPS_N(log_tail)(OPS_F f) {
     p = OPS_FMA(p, f, OPS_K(-0x1.546bfp-3f));
     p = OPS_FMA(p, f, OPS_K(0x1.999cf8p-3f));
     p = OPS_FMA(p, f, OPS_K(-0x1.000236p-2f));
-    p = OPS_FMA(p, f, OPS_K(0x1.55555cp-2f));
-    p = OPS_FMA(p, f, OPS_K(-0.5f));
-    return p * (f * f);
+    return OPS_FMA(p, f, OPS_K(0x1.55555cp-2f));
+}
+/* All of log(1 + f) but the f. */
+OPS_INLINE OPS_F OPS_N(log_tail)(OPS_F f) {
+    return OPS_FMA(OPS_N(log_p)(f), f, OPS_K(-0.5f)) * (f * f);
 }
 /* log 0 = -inf, log(negative) = nan, log inf = inf, log nan = nan. */
 OPS_INLINE OPS_F OPS_N(log_special)(OPS_F x, OPS_F r) {
@@ -206,7 +223,11 @@ OPS_INLINE OPS_FF OPS_N(log1p_ff)(OPS_FF t) {
     e = OPS_SEL(big, e + 64.0f, e);
     /* d log(1 + f) = df / (1 + f), and df is so small that a rough quotient will do */
     OPS_F df = OPS_FMA(t.l, scale, OPS_FMA(th, scale, less - f));
-    OPS_F tail = OPS_N(log_tail)(f) + OPS_FMA(df, OPS_FMA(f, f, -f), df);
+    OPS_F low = OPS_FMA(df, OPS_FMA(f, f, -f), df);
+    /* f^2/2 may be a fifth of the result, so its rounding error counts too */
+    OPS_FF w = OPS_N(two_prod)(f, f);
+    low = OPS_FMA(w.l, OPS_K(-0.5f), low);
+    OPS_F tail = OPS_FMA(OPS_N(log_p)(f) * f, w.h, OPS_FMA(w.h, OPS_K(-0.5f), low));
     OPS_FF a = OPS_N(fast_two_sum)(f, tail);
     OPS_FF b = OPS_N(fast_two_sum)(e * OPS_LN2_HI, a.h);
     b.l += OPS_FMA(e, OPS_K(OPS_LN2_LO), a.l);

@@ -43,8 +43,8 @@
 #endif
 
 /* v[i][j] becomes v[j][i]. */
-#define OPS_TRANSPOSE(B, V, L, ROUNDS)                                       \
-    OPS_INLINE void ops_transpose_##B(V v[L]) {                              \
+#define OPS_TURN(B, V, L, ROUNDS)                                       \
+    OPS_INLINE void ops_turn_##B(V v[L]) {                              \
         _Pragma("GCC unroll 4") for (int round = 0; round < ROUNDS; round++) { \
             V w[L];                                                          \
             _Pragma("GCC unroll 16") for (int i = 0; i < L / 2; i++) {       \
@@ -54,8 +54,8 @@
             _Pragma("GCC unroll 16") for (int i = 0; i < L; i++) v[i] = w[i]; \
         }                                                                    \
     }
-OPS_TRANSPOSE(32, ops_v_f32, OPS_LANES, OPS_LOG_32)
-OPS_TRANSPOSE(64, ops_half_f64, OPS_HALF_LANES, (OPS_LOG_32 - 1))
+OPS_TURN(32, ops_v_f32, OPS_LANES, OPS_LOG_32)
+OPS_TURN(64, ops_half_f64, OPS_HALF_LANES, (OPS_LOG_32 - 1))
 
 /* P: panel element; V: vector of L of them, moved as F (the float type of that width);
  * LOAD, LOAD_N: from S to V; ONE: a single element; WIDE(unit): memory steps of a word. */
@@ -94,7 +94,7 @@ OPS_TRANSPOSE(64, ops_half_f64, OPS_HALF_LANES, (OPS_LOG_32 - 1))
                             _Pragma("GCC unroll 16") for (int i = 0; i < L; i++)        \
                                 v[i] = i < n - j ? (F)LOAD_N(q + i * row, deep) : (F){0}; \
                         }                                                               \
-                        ops_transpose_##B(v);                                           \
+                        ops_turn_##B(v);                                           \
                         P *d = out + l * unit + j;                                      \
                         if (unit - j >= L && deep == L) {                               \
                             _Pragma("GCC unroll 16") for (int i = 0; i < L; i++)        \

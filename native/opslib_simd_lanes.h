@@ -208,6 +208,17 @@ OPS_INLINE ops_v_f32 ops_pick_min_v_f32(ops_v_f32 a, ops_v_f32 b) {
 #endif
 }
 
+/* Lane i: entry i mod 16 of a table. */
+OPS_INLINE ops_v_f32 ops_table16_v_f32(const float *table, ops_v_u32 index) {
+#if defined(OPS_ROW_TABLE16_F32)
+    return (ops_v_f32)OPS_ROW_TABLE16_F32(table, index);
+#else
+    ops_v_f32 v;
+    for (int i = 0; i < OPS_LANES; i++) v[i] = table[index[i] & 15u];
+    return v;
+#endif
+}
+
 /* maximum, minimum: a nan in either operand gives nan; -0 < +0.  Equal operands differ at
  * most in the sign of a zero, so and (or) of their bits is their maximum (minimum).
  * fmax, fmin: a nan operand is ignored; nan only if both are. */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from opslib.ir.expr import Program
 from opslib.runtime import host, pool, toolchain
 from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device, View
 
-from .renderer import CpuKernel, kernel, kernels
+from .renderer import CpuKernel, Gathered, gathering, kernel, kernels
 from .target import blocking_target, has_amx, host_target, processor_name
 
 
@@ -55,8 +56,12 @@ class CpuBackend:
     def compile_many(
         self, programs: Sequence[Program], device: Device
     ) -> list[CpuKernel]:
-        """As `compile`, all in one translation unit."""
+        """As `compile`, many in one translation unit."""
         return kernels(programs)
+
+    def gathering(self) -> AbstractContextManager[Gathered]:
+        """Launches in the block raise NotCompiled; see `Gathered.compile`."""
+        return gathering()
 
     def owner(self, array: Any) -> Device | None:
         """The host, for NumPy arrays and scalars."""

@@ -7,71 +7,76 @@ arguments, so shapes never compile anything.
 
 from __future__ import annotations
 
-import struct
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from opslib.codegen.c_style import print_unit, symbol
-from opslib.errors import KernelError, OperandIndexError
-from opslib.ir import loops
-from opslib.ir.expr import Const, Program, Scalar
-from opslib.ir.printer import fingerprint
-from opslib.lowering import cpu_target, lower
-from opslib.lowering.passes import show
-from opslib.runtime import cache, launcher, pool, toolchain
+from opslib.errors import DeviceFailure, KernelError
+from opslib.ir.expr import Const, Program
+from opslib.runtime import launcher, pool
+from opslib.runtime.failures import failed_check
 
-from .target import blocking_target, compiler_flags, host_target
+from .units import Layout, Variant, build, build_many, lowered
 
 # More layouts than this of one program share the one that assumes nothing.
 MAX_LAYOUTS = 8
 # A launch that touches more than this lets other Python threads run meanwhile.
 _LONG = 1 << 16
 
-Layout = tuple[str, ...]
+
+class NotCompiled(Exception):
+    """What a launch inside `gathering` raises: its variant was noted, not compiled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A program compiled for one layout: an address and its calling convention."""
+@dataclass(slots=True)
+class Gathered:
+    """Variants that launches asked for, to be compiled together."""
 
-    kernel: loops.Kernel
-    address: int
-    source: str
-    path: str
+    wanted: dict[tuple[CpuKernel, Layout], None] = field(default_factory=dict)
 
-    def ints(
-        self,
-        arrays: Sequence[Any],
-        sizes: Mapping[str, int],
-        scalars: Mapping[str, int | float],
-    ) -> bytes:
-        """The kernel's ``ints``: sizes, strides in elements, integer attributes."""
-        values = [int(sizes[n]) for n in self.kernel.sizes]
-        buffers = (*self.kernel.inputs, *self.kernel.outputs)
-        for buffer, array in zip(buffers, arrays, strict=True):
-            for axis, stride in enumerate(buffer.strides):
-                if isinstance(stride, Scalar):
-                    values.append(array.strides[axis] // array.itemsize)
-        values += [
-            _wrapped(int(scalars[s.name]))
-            for s in self.kernel.scalars
-            if not s.type.is_float
+    def compile(self, processes: int = 1) -> list[str]:
+        """Compiles all of them, `processes` units at a time.
+
+        Returns:
+            What failed, a sentence each. Such a kernel is compiled alone, and raises
+            its error, when it is launched.
+        """
+        todo = list(self.wanted)
+        self.wanted.clear()
+        requests = dict.fromkeys((k.program, layout) for k, layout in todo)
+        made = dict(zip(requests, build_many([*requests], processes), strict=True))
+        for k, layout in todo:
+            found = made[k.program, layout]
+            if isinstance(found, Variant):
+                k._variants[layout] = found
+        return [
+            f"{program.name} ({', '.join(layout)}): {found}"
+            for (program, layout), found in made.items()
+            if not isinstance(found, Variant)
         ]
-        return struct.pack(f"={len(values)}q", *values)
-
-    def reals(self, scalars: Mapping[str, int | float]) -> bytes:
-        """The kernel's ``reals``: the real attributes."""
-        values = [float(scalars[n]) for n in self.kernel.reals]
-        return struct.pack(f"={len(values)}d", *values)
 
 
-def _wrapped(value: int) -> int:
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+_gathered: ContextVar[Gathered | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def gathering() -> Iterator[Gathered]:
+    """Notes what launches in the block would compile, instead of running them.
+
+    To be used under `routing.trust`: a self-check that cannot run is no verdict.
+    """
+    found = Gathered()
+    token = _gathered.set(found)
+    try:
+        yield found
+    finally:
+        _gathered.reset(token)
 
 
 @dataclass(eq=False)
@@ -90,7 +95,9 @@ class CpuKernel:
     @property
     def skeleton(self) -> str:
         """Which skeleton the kernel came from."""
-        return self._default().kernel.skeleton
+        for variant in list(self._variants.values()):
+            return variant.kernel.skeleton
+        return lowered(self.program, self.name, _contiguous(self.program)).skeleton
 
     @property
     def source(self) -> str:
@@ -103,12 +110,12 @@ class CpuKernel:
         return self._default().address
 
     def _default(self) -> Variant:
-        tensors = (*self.program.inputs, *self.program.outputs)
-        return self._variant(("contiguous-inner",) * len(tensors))
+        return self._variant(_contiguous(self.program))
 
     def variant(self, arrays: Sequence[Any]) -> Variant:
         """The compiled form for arrays (inputs, then outputs) with these strides."""
-        found = self._variants.get(layout := layout_of(arrays))
+        layout = layout_of(arrays, len(self.program.inputs))
+        found = self._variants.get(layout)
         return found if found is not None else self._variant(layout)
 
     def _variant(self, layout: Layout) -> Variant:
@@ -117,7 +124,11 @@ class CpuKernel:
                 layout = ("strided",) * len(layout)
             found = self._variants.get(layout)
             if found is None:
-                (found,) = build([(self.program, self.name, layout)])
+                gathered = _gathered.get()
+                if gathered is not None:
+                    gathered.wanted[self, layout] = None
+                    raise NotCompiled(self.name)
+                (found,) = build([lowered(self.program, self.name, layout)])
                 self._variants[layout] = found
             return found
 
@@ -151,19 +162,17 @@ class CpuKernel:
         """What a kernel's non-zero code means; `error` is the context's."""
         code, number, value, extent = error
         if code == 1:
-            check = self.program.checks[number]
-            held = f"{check.operand} holds {value}, and " if check.operand else ""
-            return OperandIndexError(
-                f"{self.program.name}: {check.message} ({held}the extent is {extent})",
-                code="E0708",
-                help="indices must be within the axis they index",
+            return failed_check(self.program, number, value, extent)
+        if code == 2:
+            return DeviceFailure(
+                f"{self.program.name}: out of memory for scratch",
+                code="E0804",
+                help="free memory, or use fewer threads (opslib.set_num_threads)",
             )
         return KernelError(
-            f"{self.program.name}: out of memory for scratch"
-            if code == 2
-            else f"{self.program.name}: the kernel failed with code {code}",
+            f"{self.program.name}: the kernel failed with code {code}",
             code="E0804",
-            help="free memory, or use fewer threads (opslib.set_num_threads)",
+            help="this is a bug in opslib; report the operator and its shapes",
         )
 
     def assembly(self) -> str:
@@ -180,60 +189,62 @@ def _usable(array: Any) -> Any:
     return array
 
 
-def layout_of(arrays: Sequence[Any]) -> Layout:
-    """For each array what its last stride promises."""
+def layout_of(arrays: Sequence[Any], inputs: int) -> Layout:
+    """For each array, the `inputs` first, what its last stride promises.
+
+    Which inputs are broadcast along the last axis promises nothing: one kernel serves
+    all such calls, and asks for the strides while it runs (see `ops_loads_f32`). An
+    input without a second element along it goes with the results.
+    """
     found = []
     for a in arrays:
-        if a.ndim == 0 or a.shape[-1] <= 1 or a.strides[-1] == a.itemsize:
+        if a.ndim == 0 or a.shape[-1] <= 1 or a.size == 0:
+            found.append("any")
+        elif a.strides[-1] == a.itemsize:
             found.append("contiguous-inner")
         else:
             found.append("strided" if a.strides[-1] else "broadcast-inner")
-    return tuple(found)
-
-
-def build(requests: Sequence[tuple[Program, str, Layout]]) -> list[Variant]:
-    """Compiles programs in one translation unit."""
-    kernels = []
-    for program, name, layout in requests:
-        tensors = (*program.inputs, *program.outputs)
-        by_name = {t.name: kind for t, kind in zip(tensors, layout, strict=True)}
-        with cpu_target.use(blocking_target()):
-            kernels.append(lower(program, by_name, name=name))
-    source = print_unit(kernels)
-    show("source", source)
-    compiler = toolchain.find_toolchain()
-    library = cache.default_cache().load(
-        source,
-        kernels[0].name if len(kernels) == 1 else f"{kernels[0].name}_and_more",
-        compiler,
-        compiler_flags(host_target(), compiler.kind),
-    )
-    return [
-        Variant(k, library.symbol(symbol(k)), source, str(library.path))
-        for k in kernels
-    ]
+    if "broadcast-inner" in found[:inputs]:
+        found[:inputs] = ["strided"] * inputs
+    results = {*found[inputs:]}
+    free = "strided" if results == {"strided"} else "contiguous-inner"
+    return tuple(free if kind == "any" else kind for kind in found)
 
 
 def kernel(program: Program) -> CpuKernel:
-    """A kernel, compiled for contiguous arrays."""
+    """A kernel, compiled for contiguous arrays (inside `gathering`: for none)."""
     made = CpuKernel(program, program.name)
-    made._default()
+    if _gathered.get() is None:
+        made._default()
     return made
 
 
 def kernels(programs: Sequence[Program]) -> list[CpuKernel]:
-    """Many kernels, compiled together: one compiler start for all of them."""
-    made = [
-        CpuKernel(p, f"{p.name}_{fingerprint(p)[:8]}_{k}")
-        for k, p in enumerate(programs)
-    ]
-    layouts = [("contiguous-inner",) * len((*p.inputs, *p.outputs)) for p in programs]
-    requests = [
-        (k.program, k.name, layout) for k, layout in zip(made, layouts, strict=True)
-    ]
-    for k, layout, variant in zip(made, layouts, build(requests), strict=True):
-        k._variants[layout] = variant
+    """Many kernels for contiguous arrays, compiled together."""
+    made = [CpuKernel(p, p.name) for p in programs]
+    layouts = [_contiguous(p) for p in programs]
+    requests = dict.fromkeys(zip(programs, layouts, strict=True))
+    variants = dict(zip(requests, build_many([*requests]), strict=True))
+    for k, layout in zip(made, layouts, strict=True):
+        found = variants[k.program, layout]
+        if isinstance(found, Exception):
+            raise found
+        k._variants[layout] = found
     return made
 
 
-__all__ = ["Callable", "Const", "CpuKernel", "Variant", "build", "kernel", "kernels"]
+def _contiguous(program: Program) -> Layout:
+    return ("contiguous-inner",) * len((*program.inputs, *program.outputs))
+
+
+__all__ = [
+    "Callable",
+    "Const",
+    "CpuKernel",
+    "Gathered",
+    "NotCompiled",
+    "Variant",
+    "gathering",
+    "kernel",
+    "kernels",
+]

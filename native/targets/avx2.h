@@ -21,6 +21,12 @@
 #define OPS_ROW_PICK_MIN_F32(a, b) _mm256_min_ps((__m256)(a), (__m256)(b))
 #define OPS_ROW_SELECT_32(m, a, b) \
     _mm256_blendv_ps((__m256)(b), (__m256)(a), (__m256)(m))
+/* vpermps takes the low three bits of each index; the fourth chooses between the halves. */
+#define OPS_ROW_TABLE16_F32(t, i)                                                       \
+    _mm256_blendv_ps(                                                                   \
+        _mm256_permutevar8x32_ps(_mm256_loadu_ps((const void *)(t)), (__m256i)(i)),     \
+        _mm256_permutevar8x32_ps(_mm256_loadu_ps((const void *)((t) + 8)), (__m256i)(i)), \
+        _mm256_castsi256_ps(_mm256_slli_epi32((__m256i)(i), 28)))
 /* cvttps2dq: truncation, and INT_MIN for nan and out of range. */
 #define OPS_ROW_F32_TO_I32(a) _mm256_cvttps_epi32((__m256)(a))
 #define OPS_ROW_ANY_32(m) (_mm256_movemask_ps((__m256)(m)) != 0)

@@ -23,6 +23,9 @@
 /* vpmovd2m of a fresh comparison folds away: the mask stays in a k register. */
 #define OPS_ROW_SELECT_32(m, a, b) \
     _mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)(m)), (__m512)(b), (__m512)(a))
+/* vpermps takes the low four bits of each index. */
+#define OPS_ROW_TABLE16_F32(t, i) \
+    _mm512_permutexvar_ps((__m512i)(i), _mm512_loadu_ps((const void *)(t)))
 /* cvttps2dq: truncation, and INT_MIN for nan and out of range. */
 #define OPS_ROW_F32_TO_I32(a) _mm512_cvttps_epi32((__m512)(a))
 #define OPS_ROW_ANY_32(m) (_mm512_movepi32_mask((__m512i)(m)) != 0)

@@ -173,3 +173,11 @@ class Names:
             name = f"{stem}_{count}"
         self._taken.add(name)
         return name
+
+    def copy(self) -> frozenset[str]:
+        """What is taken now, for `restore`."""
+        return frozenset(self._taken)
+
+    def restore(self, taken: frozenset[str]) -> None:
+        """Gives back the names taken since: a printer has undone what it printed."""
+        self._taken = set(taken)

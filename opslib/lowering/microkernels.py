@@ -15,7 +15,9 @@ from numpy.lib.stride_tricks import as_strided
 from opslib.ir.dtypes import FLOAT32, FLOAT64, INT32, INT64, UINT32, DType
 from opslib.ir.expr import Expr
 from opslib.ir.loops import Intrinsic, Place
+from opslib.lowering import windows
 from opslib.lowering.cpu_target import CpuTarget
+from opslib.lowering.windows import Window
 
 HEADERS = ("opslib_contract.h",)
 
@@ -37,7 +39,8 @@ class Kind:
         accumulator: what sums are kept in.
         panel: element of a panel's buffer.
         packs: types in memory that it has a packing function for.
-        few: the types in memory for which products with few rows are streamed.
+        few: the types in memory for which products with few rows are streamed, and
+            windows are packed.
         depth: elements of k in one element of a panel.
     """
 
@@ -177,7 +180,7 @@ def meaning_plan(
     """How the output is cut; see ops_contract_plan. The same arithmetic, in Python."""
     batch, m, n, k = (max(x, 1) for x in (batch, m, n, k))
     least_i, least_j = -(-m // most_m), -(-n // most_n)
-    threads = min(threads, m * n * k * batch // (1 << 19) + 1)
+    threads = min(threads, m * n * k * batch // (1 << 21) + 1)
     extra = min(threads, 8) if threads > 1 else 0
     best: tuple[float, int, int] | None = None
     for i in range(least_i, least_i + extra + 1):
@@ -190,7 +193,17 @@ def meaning_plan(
                 best = cost, tm, tn
     assert best is not None
     plan[0], plan[1] = best[1:]
-    plan[2] = (1 << 19) // (best[1] * best[2] * k) + 1
+    plan[2] = (1 << 21) // (best[1] * best[2] * k) + 1
+
+
+def meaning_phase(at: int, factor: int, divisor: int, depth: int, out: Array) -> None:
+    """The taps that meet a remainder; see ops_contract_phase."""
+    at, factor, divisor, depth = (int(x) for x in (at, factor, divisor, depth))
+    taps = [u for u in range(depth) if (at + factor * u) % divisor == 0]
+    step = next(x for x in range(1, divisor + 1) if factor * x % divisor == 0)
+    first = taps[0] if taps else 0
+    base = (at + factor * first) // divisor
+    out[:5] = first, step, len(taps), base, factor * step // divisor
 
 
 # --- Statements --------------------------------------------------------------------
@@ -289,6 +302,37 @@ def few(
     return Intrinsic(name, text, (m, n, k, x, b, b_row, y, y_row), meaning, HEADERS)
 
 
+def pack_window(
+    kind: Kind, unit: int, target: Place, window: Window,
+    span: tuple[Expr, Expr, Expr, Expr],
+) -> Intrinsic:  # fmt: skip
+    """Packs lanes and depths `span` = (n0, rows, k0, k) of a window into panels."""
+    stored = _SHORT[window.dtype.name]
+    name = f"ops_pack_window_{kind.name}_{stored}"
+    return windows.pack(
+        name, _pointer(kind), stored, unit, target, window, span, HEADERS
+    )
+
+
+def few_window(
+    kind: Kind, m: Expr, n: Expr, k: Expr, x: Place, window: Window, n0: Expr,
+    y: Place, y_row: Expr,
+) -> Intrinsic:  # fmt: skip
+    """A product of at most four rows with a window, which is read where it lies."""
+    stored = _SHORT[window.dtype.name]
+    name = f"ops_few_window_{kind.name}_{stored}"
+    return windows.few(
+        name, kind.name, stored, m, n, k, x, window, n0, y, y_row, HEADERS
+    )
+
+
+def phase(at: Expr, factor: Expr, divisor: Expr, depth: Expr, out: Place) -> Intrinsic:
+    """The taps u < depth with (at + factor * u) % divisor == 0."""
+    text = "ops_contract_phase({0}, {1}, {2}, {3}, {4});"
+    arguments = (at, factor, divisor, depth, out)
+    return Intrinsic("ops_contract_phase", text, arguments, meaning_phase, HEADERS)
+
+
 def plan(
     batch: Expr, m: Expr, n: Expr, k: Expr, most: tuple[Expr, Expr],
     unit: tuple[Expr, Expr], out: Place,
@@ -303,5 +347,6 @@ def plan(
 
 __all__ = [
     "BF16", "F32", "F64", "I32", "I64", "Kind",
-    "block", "block_in_place", "few", "kind_of", "pack", "plan",
+    "block", "block_in_place", "few", "few_window", "kind_of", "pack", "pack_window",
+    "phase", "plan",
 ]  # fmt: skip

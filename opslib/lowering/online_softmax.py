@@ -22,6 +22,11 @@ exp(-inf - -inf) = nan, and here they are 0 beside the infinite others. No softm
 such a pivot.
 
 j-free factors leave the fold; the rest of the expression is kept as `Online.finish`.
+
+The axis may have ends that are read (a sequence's), or be the product of such an axis
+with dense ones (pages and the places in a page), which is joined to one. A term
+``exp(a_j - c) g_j if p_j else 0`` counts as g_j where p_j, else 0, if a_j is -inf then:
+what p_j guards is then never read.
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ import numpy as np
 
 from opslib.ir.dtypes import BOOL, DType
 from opslib.ir.expr import (
+    FALSE,
     Axis,
     Const,
     Expr,
@@ -44,13 +50,16 @@ from opslib.ir.expr import (
     Select,
     Var,
     free_indices,
+    is_const,
     rebuild,
     substitute,
     walk,
 )
 from opslib.ir.monoid import Monoid
 from opslib.ir.printer import rename
+from opslib.lowering import ragged
 from opslib.lowering.flatten import absorbed
+from opslib.lowering.simplify import simplified
 
 NAME = "online_softmax"
 
@@ -110,9 +119,11 @@ def online_monoid(dtype: DType, sums: int) -> Monoid:
 
 def derive(root: Expr) -> Online | None:
     """`root` as one pass, if all its sums of exponentials share one score."""
-    axis = _axis(root)
-    if axis is None:
+    axes = _axes(root)
+    if axes is None:
         return None
+    root = ragged.joined(root, axes)
+    (axis,) = _axes(root) or axes
     found = _Rule(axis)
     value = found.rewrite(root)
     if not found.sums or len(found.scores) != 1:
@@ -132,20 +143,27 @@ def derive(root: Expr) -> Online | None:
     return Online(axis, score, tuple(found.sums), value)
 
 
-def _axis(root: Expr) -> Axis | None:
-    """The axis of an outermost sum over a product with an exponential."""
+def _axes(root: Expr) -> tuple[Axis, ...] | None:
+    """The axes of an outermost sum over a product with an exponential."""
     for n in walk(root):
         if (
             isinstance(n, Fold)
             and n.monoid.name == "sum"
-            and len(n.axes) == 1
-            and n.axes[0].is_dense
+            and all(a.is_dense for a in n.axes[1:])
             and any(
-                isinstance(f, Prim) and f.op == "exp" for f in _factors(n.args[0])[0]
+                isinstance(f, Prim) and f.op == "exp"
+                for f in _factors(_guarded(n.args[0])[1])[0]
             )
         ):
-            return n.axes[0]
+            return n.axes
     return None
+
+
+def _guarded(term: Expr) -> tuple[Expr | None, Expr]:
+    """``(p, t)`` for ``t if p else 0``, else (None, term)."""
+    if isinstance(term, Select) and is_const(term.no, 0.0):
+        return term.condition, term.yes
+    return None, term
 
 
 def _factors(root: Expr) -> tuple[list[Expr], list[Expr]]:
@@ -205,7 +223,8 @@ class _Rule:
         if node.monoid.name != "sum":
             return None
         dtype = own.dtype
-        above, below = _factors(own.args[0])
+        guard, term = _guarded(own.args[0])
+        above, below = _factors(term)
         if any(name in free_indices(t) for t in below):
             return None
         moving = [t for t in above if name in free_indices(t)]
@@ -216,8 +235,12 @@ class _Rule:
         (power,) = exps
         assert isinstance(power, Prim)
         score, shift = _exponent(power.args[0], name)
-        self.scores.add(score)
         value = _product([t for t in moving if t is not power], dtype)
+        if guard is not None:
+            if not ragged.is_nothing(simplified(substitute(score, {guard: FALSE}))):
+                return None
+            value = Select(guard, value, Const(0.0, dtype))
+        self.scores.add(score)
         state = self.sums.setdefault(value, Var(f"s{len(self.sums)}", dtype))
         pivoted = pivot(Var("m", dtype))
         factor = (

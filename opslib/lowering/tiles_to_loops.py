@@ -14,14 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from opslib.ir.dtypes import BFLOAT16, INT64, UINT32
+from opslib.ir.dtypes import BFLOAT16, BOOL, INT64, UINT32
 from opslib.ir.expr import (
     ONE,
+    TRUE,
     ZERO,
     Axis,
+    Cast,
     Const,
     Expr,
     Index,
+    Prim,
     Read,
     Select,
     Var,
@@ -56,12 +59,14 @@ from opslib.lowering.skeletons.arith import (
     contiguous,
     floordiv,
     integer,
+    least,
     mod,
     mul,
     product,
     sub,
 )
 from opslib.lowering.skeletons.builder import combined
+from opslib.lowering.windows import Window
 
 TILE_M, TILE_N = Var("tile_m", INT64), Var("tile_n", INT64)
 
@@ -97,6 +102,8 @@ class Lowering:
         largest: the open tile sizes at their largest.
         direct: accumulators that are a place of an output instead: (place, row stride).
         instead: for a pipelined loop, a condition and what to run when it holds.
+        windows: buffers that are packed from a window of a tensor: the window, and the
+            first lane and depth.
     """
 
     target: CpuTarget
@@ -107,6 +114,7 @@ class Lowering:
     largest: dict[Expr, Expr] = field(default_factory=dict)
     direct: dict[str, tuple[Place, Expr]] = field(default_factory=dict)
     instead: Instead | None = None
+    windows: dict[str, tuple[Window, Expr, Expr]] = field(default_factory=dict)
 
     def fixed(self, root: Expr) -> Expr:
         """`root` with grid indices as the variables they became."""
@@ -114,7 +122,14 @@ class Lowering:
 
     def named(self, statements: tuple[TileStatement, ...]) -> list[Statement]:
         """Names for the extents that the statements of a body share."""
-        found = {e for s in statements for e in extents(s) if e.children}
+        made = {name for s in statements for name in _written(s)}
+        found = {
+            e
+            for s in statements
+            for e in extents(s)
+            if e.children
+            and not any(isinstance(n, Read) and n.tensor in made for n in walk(e))
+        }
         found -= set(self.names)
         lets: list[Statement] = []
         for e in sorted(found, key=lambda e: (sum(1 for _ in walk(e)), expression(e))):
@@ -259,11 +274,46 @@ class Lowering:
                 ]  # fmt: skip
         lanes = simplified(substitute(buffer.shape[0], self.largest))
         target_ = Target(buffer.name, unit, deep.stop, buffer.dtype, lanes)
+        if buffer.name in self.windows:
+            return self.window(buffer.name, unit, value, lane, deep)
         return copied(value, lane, deep, target_, self.fresh)
+
+    def window(
+        self, panel: str, unit: int, value: Expr, lane: Axis, deep: Axis
+    ) -> list[Statement]:
+        """Packing of a window."""
+        kind = kind_of(self.buffers[panel].dtype)
+        assert kind is not None
+        found, n0, k0 = self.windows[panel]
+        w, target = found.at(self.fixed), Place(panel, (ZERO, ZERO), writes=True)
+        span = self.fixed(n0), lane.stop, self.fixed(k0), deep.stop
+        packed = microkernels.pack_window(kind, unit, target, w, span)
+        if w.guarded:
+            return [packed]
+        # Axes that lie one in the other make a matrix, transposed in registers.
+        one: Expr = TRUE
+        for x, y in w.nested():
+            one = simplified(Prim("and", (one, Prim("eq", (x, y), BOOL)), BOOL))
+        call = microkernels.pack(
+            kind, w.dtype, unit, target, self.first(value, lane, deep),
+            w.steps("lanes")[-1], w.steps("deep")[-1], lane.stop, deep.stop,
+        )  # fmt: skip
+        return [If(one, (call,), (packed,))]
+
+    def first(self, value: Expr, lane: Axis, deep: Axis) -> Place:
+        """The place of a computed read at the first lane and depth."""
+        read = value.value if isinstance(value, Cast) else value
+        assert isinstance(read, Read)
+        zero: dict[Expr, Expr] = {lane.index: ZERO, deep.index: ZERO}
+        return Place(
+            read.tensor,
+            tuple(simplified(substitute(i, zero)) for i in read.indices),
+        )
 
     def mma(self, s: Mma) -> list[Statement]:
         """The microkernel."""
-        c, a, b = (self.tiles[r.buffer] for r in (s.accumulator, s.a, s.b))
+        c, a = (self.tiles[r.buffer] for r in (s.accumulator, s.a))
+        b = self.tiles.get(s.b.buffer)
         kind: Kind | None = BF16 if a.dtype == BFLOAT16 else kind_of(c.dtype)
         assert kind is not None
         m, k = map(self.fixed, s.a.extents)
@@ -281,6 +331,8 @@ class Lowering:
         if s.clear is not None:
             accumulate = simplified(Select(self.fixed(s.clear), ZERO, ONE))
         deep = ceildiv(k, integer(2)) if kind is BF16 else k
+        if b is None or b.layout == "row":
+            return self.rows_product(kind, s, (m, n, k), out, c_row, accumulate)
         first, second = Place(a.name, zero), Place(b.name, zero)
         if a.layout == "panel":
             call = microkernels.block(
@@ -293,6 +345,30 @@ class Lowering:
                 second, unit, mul(unit, k), out, c_row, accumulate,
             )  # fmt: skip
         return [call]
+
+    def rows_product(
+        self, kind: Kind, s: Mma, extents: tuple[Expr, Expr, Expr],
+        out: Place, c_row: Expr, accumulate: Expr,
+    ) -> list[Statement]:  # fmt: skip
+        """A product of a few rows with b as it lies, in a tile or in memory.
+
+        Its elements are neighbours along n or, transposed, along k.
+        """
+        (m, n, k), (a, b) = extents, (self.buffers[r.buffer] for r in (s.a, s.b))
+        by_k, by_n = (b.strides[axis] for axis in s.b.axes or (0, 1))
+        assert accumulate is ZERO
+        # Four rows at a time. The functions take row i of a at x + i * k: where a has
+        # padding, or is not full, it is one row at a time.
+        four, row = integer(4), Index(self.fresh("four"))
+        step = simplified(Select(Prim("eq", (k, a.strides[0]), BOOL), four, ONE))
+        call = microkernels.few(
+            kind, b.dtype, by_n is ONE, least(step, sub(m, row)), n, k,
+            Place(a.name, (row, ZERO)),
+            Place(b.name, tuple(map(self.fixed, s.b.offsets))),
+            by_k if by_n is ONE else by_n,
+            Place(out.buffer, (row, ZERO), writes=True), c_row,
+        )  # fmt: skip
+        return [For(Axis(row.name, ZERO, m), "serial", (call,), step)]
 
     # -- rows ----------------------------------------------------------------------
 
@@ -388,6 +464,18 @@ def extents(s: TileStatement) -> list[Expr]:
             return [a.stop for a in s.axes]
         case RowFold():
             return [a.stop for a in (*s.rows, s.axis)]
+    return []
+
+
+def _written(s: TileStatement) -> list[str]:
+    """The buffers a statement writes, outside of what it nests."""
+    match s:
+        case Copy() | Map():
+            return [s.target.buffer]
+        case Mma():
+            return [s.accumulator.buffer]
+        case RowFold():
+            return [t.buffer for t in s.targets]
     return []
 
 

@@ -171,7 +171,7 @@ def test_layouts_are_few(compiled: dict[str, Any]) -> None:
     for a in (x, x[:, ::2], np.broadcast_to(x[:, :1], (4, 4)), x.T):
         for b in (x, x[:, ::2], np.broadcast_to(x[:, :1], (4, 4)), x.T):
             for c in (x, x[:, ::2]):
-                assert len(layout_of([a, b, c])) == 3
+                assert len(layout_of([a, b, c], 2)) == 3
                 m, n = 4, 4
                 out = np.empty((4, 8), np.float32)[:, :: 2 if c is not x else 1][:, :4]
                 kernel.launch([a[:4, :4], b[:4, :4]], [out], {"m": m, "n": n}, {})

@@ -34,7 +34,7 @@ def _programs() -> ModuleType:
 case = _programs().case
 
 MATMUL = """\
-op product(a: T[..., m, k], b: T[..., k, n]) -> c: T[..., m, n] where T: any
+op product(a: T[..., m, k], b: T[..., k, n]) -> c: T[..., m, n]
     c[..., i, j] = sum[l](a[..., i, l] * b[..., l, j])
 """
 LINEAR = """\

@@ -250,6 +250,9 @@ def _convolved(x, f, stride, pad, dilation, groups):
         ((1, 3, 5, 300), (2, 3, 2, 7), {"pad": 9, "dilation": 3}),
         ((1, 70, 20, 40), (40, 70, 3, 3), {"pad": 1}),
         ((2, 6, 9, 9), (6, 1, 3, 3), {"pad": 1}),
+        ((1, 4, 9, 70), (16, 1, 3, 3), {"pad": 1, "stride": 2}),
+        ((2, 40, 9, 33), (3, 40, 3, 3), {"pad": 1}),
+        ((1, 20, 6, 20), (100, 20, 3, 3), {"pad": 1, "stride": 2}),
     ],
 )
 def test_convolution(shape, filters, options) -> None:
@@ -264,6 +267,123 @@ def test_convolution(shape, filters, options) -> None:
         want = _convolved(x, f, **options, groups=shape[1] // filters[1])
         got = ran.output.reshape(want.shape)  # groups are an axis of their own
         assert np.array_equal(got, want.astype(np.float32).astype(dtype))
+
+
+def test_windows_of_a_convolution_are_not_copied_by_loops() -> None:
+    """Both ways through the image are functions; the weights merge into a matrix."""
+    x, f = np.zeros((2, 3, 9, 11), np.float32), np.zeros((5, 3, 3, 3), np.float32)
+    program = c.case(c.CONV, {"x": x, "f": f}, {"stride": 1, "pad": 1}).program
+    text = c.compiled(program).source
+    assert "ops_pack_window_f32_f32(" in text
+    assert "ops_few_window_f32_f32(" in text
+    assert "ops_pack_f32_f32(" in text
+
+
+def test_padding_times_infinity_is_nan() -> None:
+    """Zeros outside are factors, in blocks and with few rows alike."""
+    for rows in (1, 20):
+        x = np.ones((1, 1, 6, 20), np.float32)
+        f = np.ones((rows, 1, 3, 3), np.float32)
+        f[:, 0, 0, 0] = np.inf
+        got = c.Launch(c.CONV, {"x": x, "f": f}, {"pad": 1, "stride": 1}).output
+        got = got.reshape(rows, 6, 20)
+        assert np.isnan(got[:, 0]).all()
+        assert np.isnan(got[:, :, 0]).all()
+        assert np.isposinf(got[:, 1:, 1:]).all()
+
+
+CAUSAL = """\
+op causal(x: T[n, d, t], w: T[d, k]) -> y: T[n, d, t] where T: float
+    y[z, h, i] = silu(sum[u](w[h, u] * (x[z, h, i + u - (k - 1)] ?? 0)))
+"""
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (2, 5, 300)])
+@pytest.mark.parametrize("taps", [1, 4, 7])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_a_window_without_filters_is_streamed(shape, taps, dtype) -> None:
+    """One filter for each channel: no axis but the channels' and the fold's."""
+    rng = np.random.default_rng(14)
+    kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+    x = rng.standard_normal(shape).astype(kind)
+    w = rng.standard_normal((shape[1], taps)).astype(kind)
+    ran = c.Launch(CAUSAL, {"x": x, "w": w})
+    assert ran.skeleton == "contraction"
+    assert "ops_few_window_" in ran.kernel.source
+    assert "ops_block_" not in ran.kernel.source
+    tolerance = 1e-2 if dtype == "bfloat16" else 1e-5
+    got, want = (a.astype(np.float64) for a in (ran.output, ran.reference()["y"]))
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+TRANSPOSED = """\
+op transposed(x: T[n, (g c), w], f: T[(g c), o, k], b: T[(g o)], *, stride: int = 1,
+              pad: int = 0, extra: int = 0, dilation: int = 1, g: int = 1
+              ) -> y: T[n, (g o), (w - 1) * stride - 2 * pad + dilation * (k - 1)
+                        + extra + 1] where T: float
+    y[z, (h m), i] = sum[q, u](
+        (x[z, (h q), (i + pad - u * dilation) // stride] ?? 0) * f[(h q), m, u]
+        if (i + pad - u * dilation) % stride == 0 else 0) + b[(h m)]
+"""
+
+
+def _transposed(x, f, b, stride, pad, extra, dilation, g):
+    """Each input spread over the output, in int64."""
+    n, _, w = x.shape
+    c, o, k = f.shape[0] // g, f.shape[1], f.shape[2]
+    out = (w - 1) * stride - 2 * pad + dilation * (k - 1) + extra + 1
+    y = np.zeros((n, g * o, out + 2 * pad + k * dilation), np.int64)
+    for h, u, t in itertools.product(range(g), range(k), range(w)):
+        part = x[:, h * c : (h + 1) * c, t].astype(np.int64)
+        taps = f[h * c : (h + 1) * c, :, u].astype(np.int64)
+        y[:, h * o : (h + 1) * o, t * stride + u * dilation] += part @ taps
+    return y[:, :, pad : pad + out] + b.astype(np.int64)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("shape", "filters", "options"),
+    [
+        ((2, 3, 9), (3, 5, 3), {}),
+        ((2, 3, 9), (3, 5, 3), {"stride": 2, "pad": 1, "extra": 1}),
+        ((1, 8, 70), (8, 40, 4), {"stride": 2, "pad": 1}),
+        ((1, 2, 20), (2, 7, 3), {"stride": 3, "pad": 2, "dilation": 2, "extra": 1}),
+        ((1, 2, 20), (2, 7, 3), {"stride": 2, "dilation": 2}),
+        ((1, 2, 20), (2, 7, 3), {"stride": 4, "dilation": 6, "extra": 3}),
+        ((1, 2, 5), (2, 7, 1), {"stride": 5}),
+        ((1, 6, 40), (6, 1, 5), {"stride": 2, "pad": 2, "g": 6}),
+        ((2, 600, 9), (600, 6, 2), {"stride": 2}),
+    ],
+)
+def test_transposed_convolution(shape, filters, options) -> None:
+    """Strides that leave taps without a remainder, remainders without a tap, ..."""
+    rng = np.random.default_rng(13)
+    default = {"stride": 1, "pad": 0, "extra": 0, "dilation": 1, "g": 1}
+    options = default | options
+    x, f = integers(rng, *shape), integers(rng, *filters)
+    b = integers(rng, filters[1] * options["g"])
+    ran = c.Launch(TRANSPOSED, {"x": x, "f": f, "b": b}, options)
+    assert ran.skeleton == "contraction"
+    want = _transposed(x, f, b, **options)
+    assert np.array_equal(ran.output.reshape(want.shape), want)
+
+
+def test_taps_that_are_left_out_do_not_count() -> None:
+    """The term of a tap that a position does not meet is 0, whatever the weight."""
+    x, b = np.ones((1, 1, 6), np.float32), np.zeros(1, np.float32)
+    f = np.ones((1, 1, 2), np.float32)
+    f[0, 0, 1] = np.inf
+    got = c.Launch(TRANSPOSED, {"x": x, "f": f, "b": b}, {"stride": 2, "pad": 0}).output
+    assert np.array_equal(got.ravel()[::2], np.ones(6))
+    assert np.isposinf(got.ravel()[1::2]).all()
+
+
+def test_phases_are_for_those_who_ask() -> None:
+    arrays = {"x": np.zeros((1, 1, 6)), "f": np.zeros((1, 1, 2)), "b": np.zeros(1)}
+    program = prepare(c.case(TRANSPOSED, arrays, {"stride": 2}).program)
+    assert contraction.match(program) is None
+    found = contraction.match(program, phased=True)
+    assert found is not None
+    assert [(p.lane, p.deep) for p in found.phases] == [("i", "u")]
 
 
 def test_convolution_against_torch() -> None:

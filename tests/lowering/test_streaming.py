@@ -288,6 +288,21 @@ def test_causal_blocks_are_skipped() -> None:
     assert sum(isinstance(s, RowFold) for s in loop.body) == 2
 
 
+@pytest.mark.parametrize("rows", [4, 300])
+def test_keys_that_no_row_of_a_block_sees_are_not_read(rows: int) -> None:
+    """What would spoil every score and sum of the block is in steps it does not run."""
+    rng = np.random.default_rng(10)
+    made, _ = drawn(rng, (1, 1, 1, rows, 1600, 8, 8), {})
+    for name in "kv":
+        made[name][..., 1024:, :] = np.nan
+    plain = {"q": made["q"][0, 0], "k": made["k"][0, 0], "v": made["v"][0, 0]}
+    spec = PLAIN.replace("j - t <= i - s", "j <= i")
+    got = c.Launch(spec, plain, {"causal": True}).output
+    cut = {n: x if n == "q" else x[:rows] for n, x in plain.items()}
+    want = c.Launch(PLAIN, cut, {"causal": True}).output
+    np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-5)
+
+
 def test_other_softmaxes_are_left_alone() -> None:
     spec = "op f(x: T[m, n]) -> y: T[m, n] where T: float\n    y[i, j] = softmax[j](x[i, j])\n"
     program = prepare(c.case(spec, {"x": np.zeros((2, 3), np.float32)}).program)

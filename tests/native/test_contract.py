@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from opslib.lowering import cpu_target, microkernels
+from opslib.lowering import cpu_target, microkernels, windows
 
 NATIVE = Path(__file__).parents[2] / "native"
 FLAGS = "-std=gnu11 -O2 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi"
@@ -53,6 +53,18 @@ DRIVER = """
                             int64_t row) { \\
         ops_rows_by_rows_##D##_##S(m, n, k, x, b, b_row, y, row); \\
     }
+#define WINDOW(D, S) \\
+    OUT void window_##D##_##S(ops_##D *o, int64_t unit, const ops_##S *s, \\
+                              const int64_t *w, int64_t n0, int64_t rows, int64_t k0, \\
+                              int64_t k) { \\
+        ops_pack_window_##D##_##S(o, unit, s, w, n0, rows, k0, k); \\
+    } \\
+    OUT void few_window_##D##_##S(int64_t m, int64_t n, int64_t k, const ops_##D *x, \\
+                                  const ops_##S *s, const int64_t *w, int64_t n0, \\
+                                  ops_##D *y, int64_t row) { \\
+        ops_few_window_##D##_##S(m, n, k, x, s, w, n0, y, row); \\
+    }
+WINDOW(f32, f32)
 BLOCK(f32, ops_f32, ops_f32) PLACE(f32, ops_f32) PACK(f32, f32, ops_f32)
 #ifndef ONLY_F32
 BLOCK(f64, ops_f64, ops_f64)
@@ -63,6 +75,7 @@ PACK(f64, f64, ops_f64) PACK(i64, i64, ops_u64) PACK(i32, i32, ops_u32)
 PACK(i32, i16, ops_u32) PACK(i32, u16, ops_u32) PACK(i32, i8, ops_u32)
 PACK(i32, u8, ops_u32) PACK(bf16, bf16, ops_u32)
 FEW(f32, f32) FEW(f32, f16) FEW(f32, bf16) FEW(f64, f64)
+WINDOW(f32, f16) WINDOW(f32, bf16) WINDOW(f64, f64)
 #if defined(__AVX512BF16__) && OPS_VECTOR_BYTES == 64
 BLOCK(bf16, ops_u32, ops_f32)
 #endif
@@ -71,6 +84,9 @@ OUT void plan(int64_t threads, int64_t batch, int64_t m, int64_t n, int64_t k,
               int64_t most_m, int64_t most_n, int64_t unit_m, int64_t unit_n,
               int64_t *out) {
     ops_contract_plan(threads, batch, m, n, k, most_m, most_n, unit_m, unit_n, out);
+}
+OUT void phase(int64_t at, int64_t factor, int64_t divisor, int64_t depth, int64_t *out) {
+    ops_contract_phase(at, factor, divisor, depth, out);
 }
 OUT int64_t units(void) { return OPS_MR * 1000 + OPS_NV; }
 """
@@ -314,6 +330,143 @@ def test_few_rows(driver: Driver, d: str, s: str, dtype: object) -> None:
                 assert (y[:, n] == 5).all()
 
 
+def _convolution(
+    image: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: int,
+    pad: int,
+    dilation: int,
+) -> tuple[list[int], list[int], list[int]]:
+    """The window of a convolution over (n, c, ...): integers, lane and deep extents."""
+    n, c, *sizes = image
+    places = [
+        (s + 2 * pad - dilation * (k - 1) - 1) // stride + 1
+        for s, k in zip(sizes, kernel, strict=True)
+    ]
+    lanes, deep = [n, *places], [c, *kernel]
+    strides = [int(np.prod(image[d + 1 :])) for d in range(len(image))]
+    numbers = [len(image), len(lanes), len(deep), *lanes, *deep]
+    for d in range(len(image)):
+        by_lane, by_depth = [0] * len(lanes), [0] * len(deep)
+        if d == 0:
+            by_lane[0] = 1
+        elif d == 1:
+            by_depth[0] = 1
+        else:
+            by_lane[d - 1], by_depth[d - 1] = stride, dilation
+        base, limit = (-pad, image[d]) if d > 1 else (0, -1)
+        numbers += [base, limit, strides[d], *by_lane, *by_depth]
+    return numbers, lanes, deep
+
+
+# image, kernel, stride, padding, dilation
+CONVOLUTIONS = [
+    ((1, 1, 5), (1,), 1, 0, 1),
+    ((2, 3, 40), (5,), 1, 2, 1),
+    ((1, 2, 300), (3,), 1, 1, 1),
+    ((1, 1, 600), (7,), 3, 9, 4),
+    ((2, 2, 9, 11), (3, 3), 1, 1, 1),
+    ((3, 4, 7, 7), (3, 3), 1, 1, 1),
+    ((1, 2, 20, 70), (3, 5), 2, 2, 1),
+    ((1, 60, 6, 6), (3, 3), 2, 1, 1),
+    ((2, 1, 12, 33), (7, 7), 1, 3, 1),
+    ((2, 2, 9, 9), (2, 2), 3, 4, 2),
+    ((1, 2, 4, 5, 18), (2, 3, 3), 1, 1, 1),
+    ((1, 1, 700), (600,), 1, 300, 1),
+]
+WINDOWS = [
+    ("f32", "f32", np.float32), ("f32", "f16", np.float16),
+    ("f32", "bf16", ml_dtypes.bfloat16), ("f64", "f64", np.float64),
+]  # fmt: skip
+
+
+def _whole(source: np.ndarray) -> np.ndarray:
+    """The same values in memory that ends where they do, so that a sanitizer sees it."""
+    return np.ascontiguousarray(source)
+
+
+@pytest.mark.parametrize(("d", "s", "dtype"), WINDOWS, ids=lambda x: str(x))
+@pytest.mark.parametrize("shape", CONVOLUTIONS, ids=str)
+def test_windows_mean_what_they_say(
+    driver: Driver, d: str, s: str, dtype: object, shape: tuple
+) -> None:
+    """Packed and streamed: any part of the lanes and depths, nothing behind moves."""
+    rng = np.random.default_rng(5)
+    source = _whole(integers(rng, *shape[0], dtype=dtype))
+    numbers, lanes, deep = _convolution(*shape)
+    window = np.array(numbers, np.int64)
+    n, k = int(np.prod(lanes)), int(np.prod(deep))
+    wide = np.dtype(np.float32 if d == "f32" else np.float64)
+    unit = driver.target.vectors * driver.target.vector_bytes // wide.itemsize
+    spans = [
+        (0, min(n, 200), 0, k),
+        (n // 3, min(n - n // 3, unit + 3), k // 2, k - k // 2),
+    ]
+    for n0, rows, k0, depth in spans:
+        got = packed(rows, depth, unit, wide)
+        want = got.copy()
+        driver.call(f"window_{d}_{s}", got, unit, source, window, n0, rows, k0, depth)
+        windows.meaning_pack(want, unit, source, *numbers, n0, rows, k0, depth)
+        assert got.tobytes() == want.tobytes(), (n0, rows, k0, depth)
+    for m, n0, count in [(1, 0, n), (3, n // 3, n - n // 3), (4, n - 1, 1)]:
+        x = integers(rng, m, k, dtype=wide)
+        y, want = np.full((m, count + 1), 5, wide), np.full((m, count + 1), 5, wide)
+        driver.call(
+            f"few_window_{d}_{s}", m, count, k, x, source, window, n0, y, count + 1
+        )
+        windows.meaning_few(m, count, k, x, source, want, count + 1, *numbers, n0)
+        assert np.array_equal(y, want), (m, n0, count)
+
+
+def test_windows_of_other_structure(driver: Driver) -> None:
+    """Lanes backwards, along two dims at once, along none, and strides below zero."""
+    rng = np.random.default_rng(6)
+    image = integers(rng, 12, 50)
+    side = np.arange(12 * 50, dtype=np.float32).reshape(12, 50)
+    cases = {
+        # dims, lanes, deep, extents; base, limit, stride, by lane, by depth
+        "backwards": [2, 1, 2, 40, 3, 4, 2, -1, 50, 0, 1, 0, 45, 50, 1, -1, 0, 3],
+        "diagonal": [2, 1, 2, 9, 3, 4, -1, 12, 50, 1, 1, 0, 2, 50, 1, 1, 0, 1],
+        "still": [2, 1, 2, 9, 3, 4, 2, -1, 50, 0, 1, 0, -1, 50, 1, 0, 0, 2],
+        "steps of 40": [2, 1, 2, 2, 3, 4, 2, -1, 50, 0, 1, 0, -1, 50, 1, 40, 0, 2],
+    }
+    for name, numbers in cases.items():
+        window = np.array(numbers, np.int64)
+        n, k = numbers[3], 12
+        for source in (image, side):
+            got, want = packed(n, k, 32, np.float32), packed(n, k, 32, np.float32)
+            driver.call("window_f32_f32", got, 32, source, window, 0, n, 0, k)
+            windows.meaning_pack(want, 32, source, *numbers, 0, n, 0, k)
+            assert got.tobytes() == want.tobytes(), name
+            x = integers(rng, 2, k)
+            y, meant = np.zeros((2, n), np.float32), np.zeros((2, n), np.float32)
+            driver.call("few_window_f32_f32", 2, n, k, x, source, window, 0, y, n)
+            windows.meaning_few(2, n, k, x, source, meant, n, *numbers, 0)
+            assert np.array_equal(y, meant), name
+    turned = image[::-1, ::-1]
+    numbers = [2, 2, 1, 12, 46, 5, 0, -1, -50, 1, 0, 0, 0, -1, -1, 0, 1, 1]
+    got, want = packed(552, 5, 32, np.float32), packed(552, 5, 32, np.float32)
+    driver.call("window_f32_f32", got, 32, turned, np.array(numbers), 0, 552, 0, 5)
+    windows.meaning_pack(want, 32, turned, *numbers, 0, 552, 0, 5)
+    assert got.tobytes() == want.tobytes()
+
+
+def test_zeros_outside_are_factors(driver: Driver) -> None:
+    """An infinite weight makes nan of the zero it meets in the padding."""
+    numbers, _, _ = _convolution((1, 1, 6, 20), (3, 3), 1, 1, 1)
+    x = np.ones((1, 9), np.float32)
+    x[0, 0] = np.inf
+    source = np.ones((1, 1, 6, 20), np.float32)
+    y = np.zeros((1, 120), np.float32)
+    driver.call(
+        "few_window_f32_f32", 1, 120, 9, x, source, np.array(numbers), 0, y, 120
+    )
+    y = y.reshape(6, 20)
+    assert np.isnan(y[0]).all()
+    assert np.isnan(y[:, 0]).all()
+    assert np.isposinf(y[1:, 1:]).all()
+
+
 def test_integers_wrap(driver: Driver) -> None:
     a = np.full((2, 3), 1 << 30, np.int32)
     b = np.full((3, 2), 5, np.int32)
@@ -338,6 +491,23 @@ def test_the_plan_is_the_same_in_python(driver: Driver) -> None:
         assert got[1] % 32 == 0
 
 
+def test_phases_are_the_same_in_python(driver: Driver) -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(500):
+        at, factor = int(rng.integers(-30, 31)), int(rng.integers(-9, 10))
+        divisor, depth = int(rng.integers(1, 13)), int(rng.integers(0, 12))
+        got, want = np.zeros(5, np.int64), np.zeros(5, np.int64)
+        driver.call("phase", at, factor, divisor, depth, got)
+        microkernels.meaning_phase(at, factor, divisor, depth, want)
+        assert got.tolist() == want.tolist(), (at, factor, divisor, depth)
+        taps = [u for u in range(depth) if (at + factor * u) % divisor == 0]
+        first, step, count, base, shift = got.tolist()
+        assert [first + v * step for v in range(count)] == taps
+        assert [base + v * shift for v in range(count)] == [
+            (at + factor * u) // divisor for u in taps
+        ]
+
+
 # --- Planted bugs ------------------------------------------------------------------
 
 MUTATIONS = {
@@ -347,6 +517,40 @@ MUTATIONS = {
     "accumulate forgotten": ("v += old;", "(void)old;"),
     "rows of the rest taken twice": ("panel += r, out +=", "out +="),
 }  # fmt: skip
+
+
+WINDOW_MUTATIONS = {
+    "range one lane short": ("(limit - p + step - 1) / step : 0", "(limit - p + step - 1) / step - 1 : 0"),
+    "left padding forgotten": ("const int64_t low = p < 0 ? (step - 1 - p) / step : 0;", "const int64_t low = 0;"),
+    "store spills over": ("t->spill[l] = l + 1 < k && place[l + 1] >= place[l];", "t->spill[l] = 1;"),
+    "strips start anew": ("ops_window_strip(&w, n0 + r + n,", "ops_window_strip(&w, n0 + n,"),
+    "depths in the wrong order": ("here = here * w->depth[a] + index[a];", "here += index[a];"),
+    "line too far left": ("s.at[lines.along] + lines.least;", "s.at[lines.along];"),
+    "rows outside kept": ("if (d != n->along && limit >= 0 && (p < 0 || p >= limit))", "if (0 && p == limit)"),
+    "chunks not added": ("v[j] += ops_load_n_##D(o, here);", "(void)o;"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bug", list(WINDOW_MUTATIONS))
+def test_planted_bugs_in_windows_are_caught(bug: str, tmp_path: Path) -> None:
+    native = tmp_path / "native"
+    shutil.copytree(NATIVE, native)
+    file = native / "opslib_contract_window.h"
+    text = file.read_text(encoding="utf-8")
+    old, new = WINDOW_MUTATIONS[bug]
+    assert old in text, "the header changed: write the mutation anew"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    path = compiled(tmp_path, "native", native, ("-DONLY_F32", "-O1"))
+    broken = Driver(path, cpu_target.host())
+
+    def caught(shape: tuple) -> bool:
+        try:
+            test_windows_mean_what_they_say(broken, *WINDOWS[0], shape)
+        except AssertionError:
+            return True
+        return False
+
+    assert any(caught(shape) for shape in CONVOLUTIONS)
 
 
 @pytest.mark.parametrize("bug", list(MUTATIONS))

@@ -84,6 +84,8 @@ class Builder:
         self.scalar_locals: dict[str, Expr] = {}
         # Outputs whose loops are in another order: where each index of a point is.
         self.turned: dict[str, tuple[int, ...]] = {}
+        # Whether reads across the grain go through square tiles on the stack.
+        self.transposes = True
         self._taken: set[str] = {
             *(t.name for t in (*program.inputs, *program.outputs, *program.locals)),
             *program.sizes,
@@ -418,7 +420,7 @@ class Body:
             inner.statements.append(Assign((name,), (inner.lower(value),)))
             bodies.append(tuple(inner.statements))
         self.statements.append(Declare(name, Const(zero, node.dtype)))
-        self.statements.append(If(condition, *bodies))
+        self.statements.append(If(condition, bodies[0], bodies[1]))
         return Var(name, node.dtype)
 
     def _fold(self, node: Fold) -> Expr:

@@ -19,8 +19,11 @@ from functools import reduce
 from opslib.ir import loops
 from opslib.ir.dtypes import INT32, DType
 from opslib.ir.expr import (
+    ONE,
+    ZERO,
     Axis,
     Cast,
+    Const,
     Define,
     Expr,
     Fold,
@@ -30,13 +33,16 @@ from opslib.ir.expr import (
     Program,
     Read,
     Scan,
+    Select,
     free_indices,
+    substitute,
     transform,
     walk,
 )
 from opslib.ir.monoid import sum_of
 from opslib.ir.printer import expression, rename
 from opslib.lowering.flatten import Group, absorbed
+from opslib.lowering.skeletons.arith import affine
 from opslib.lowering.skeletons.builder import Layout
 
 # Each sum has its accumulators beside the panels in L2.
@@ -53,6 +59,28 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """Terms count only where ``i + factor * u + rest`` is a multiple of `divisor`.
+
+    A transposed convolution: of the taps u, an output position i meets every
+    divisor-th one. Positions of one remainder meet the same ones, so for each
+    remainder this is a contraction without a test.
+
+    Attributes:
+        numerator: the whole sum, as it is written.
+        lane, deep: the names of i, an output axis, and u, a fold's.
+        factor, rest: free of indices.
+    """
+
+    numerator: Expr
+    divisor: Expr
+    lane: str
+    deep: str
+    factor: Expr
+    rest: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Contraction:
     """Sums of products over the same axes, with the axes sorted.
 
@@ -61,6 +89,8 @@ class Contraction:
         sums: one, or several that share all axes (the gate and up projections).
         outputs: (tensor, value) over the axes of batch, m and n.
         axes: of the outputs, in their order.
+        phases: conditions on the terms, which the sides do not repeat.
+        places: output axes that are no axis of a group, by those that are.
     """
 
     program: Program
@@ -71,6 +101,12 @@ class Contraction:
     sums: tuple[Sum, ...]
     outputs: tuple[tuple[str, Expr], ...]
     axes: tuple[Axis, ...]
+    phases: tuple[Phase, ...] = ()
+    places: tuple[tuple[Expr, Expr], ...] = ()
+
+    def at(self, points: dict[Expr, Expr]) -> dict[Expr, Expr]:
+        """`points`, values of the groups' axes, and those of the other output axes."""
+        return points | {i: substitute(e, points) for i, e in self.places}
 
     @property
     def dtype(self) -> DType:
@@ -78,8 +114,11 @@ class Contraction:
         return self.sums[0].fold.dtype
 
 
-def match(program: Program) -> Contraction | None:
-    """The contraction that `program` is, or None."""
+def match(program: Program, *, phased: bool = False) -> Contraction | None:
+    """The contraction that `program` is, or None.
+
+    phased: whether it may have phases.
+    """
     whole = absorbed(program)
     if whole is None or not checks_stand_alone(whole) or not whole.defines:
         return None
@@ -97,6 +136,7 @@ def match(program: Program) -> Contraction | None:
         return None
     first = folds[0]
     found: list[tuple[Group, Group, Group]] = []
+    conditions = set()
     sums = []
     for fold in folds:
         same = [a.stop for a in fold.axes] == [a.stop for a in first.axes]
@@ -105,16 +145,23 @@ def match(program: Program) -> Contraction | None:
         names = {a.name: b.name for a, b in zip(fold.axes, first.axes, strict=True)}
         over_first = rename(fold, names)
         assert isinstance(over_first, Fold)
+        phases, product = split_phases(over_first, axes) if phased else ((), None)
+        conditions.add(phases)
+        if product is not None:
+            over_first = Fold(over_first.monoid, over_first.axes, (product,))
         sides = split_sides(over_first, axes)
         if sides is None or not all(a.is_dense for a in fold.axes):
             return None
         found.append(sides[:3])
         sums.append(Sum(fold, *sides[3:]))
-    if any(f != found[0] for f in found):
+    if any(f != found[0] for f in found) or len(conditions) > 1:
         return None
     batch, m, n = found[0]
+    (phases,) = conditions
+    if batch.names & {p.lane for p in phases}:
+        return None
     result = Contraction(
-        whole, batch, m, n, Group(first.axes), tuple(sums), tuple(outputs), axes
+        whole, batch, m, n, Group(first.axes), tuple(sums), tuple(outputs), axes, phases
     )
     return result if _worthwhile(result) else None
 
@@ -233,6 +280,55 @@ def split_sides(fold: Fold, axes: tuple[Axis, ...]) -> Sides | None:
     return batch, m, n, product_of(a_terms), product_of(b_terms)
 
 
+def split_phases(
+    fold: Fold, axes: tuple[Axis, ...]
+) -> tuple[tuple[Phase, ...], Expr | None]:
+    """The conditions ``(i + c * u + r) % s == 0`` on a fold's terms, and the terms."""
+    term = fold.args[0]
+    if not (isinstance(term, Select) and isinstance(term.no, Const)):
+        return (), None
+    tests, found = [term.condition], []
+    while tests:
+        test = tests.pop()
+        if not isinstance(test, Prim):
+            return (), None
+        if test.op == "and":
+            tests += test.args
+            continue
+        phase = _phase(test, fold, axes)
+        if phase is None:
+            return (), None
+        found.append(phase)
+    lanes, deep = {p.lane for p in found}, {p.deep for p in found}
+    if term.no.value != 0 or len(lanes) < len(found) or len(deep) < len(found):
+        return (), None
+    return tuple(sorted(found, key=lambda p: p.lane)), term.yes
+
+
+def _phase(test: Prim, fold: Fold, axes: tuple[Axis, ...]) -> Phase | None:
+    if test.op != "eq" or test.args[1] != ZERO:
+        return None
+    remainder = test.args[0]
+    if not (isinstance(remainder, Prim) and remainder.op == "mod"):
+        return None
+    numerator, divisor = remainder.args
+    rest, factors = numerator, {}
+    for axis in (*axes, *fold.axes):
+        linear = affine(rest, axis.name)
+        if linear is None:
+            return None
+        if linear[0] != ZERO:
+            factors[axis.name] = linear[0]
+        rest = linear[1]
+    outer = [a.name for a in axes if a.name in factors]
+    inner = [a.name for a in fold.axes if a.name in factors]
+    if len(outer) != 1 or len(inner) != 1 or factors[outer[0]] != ONE:
+        return None
+    if free_indices(divisor) or free_indices(factors[inner[0]]):
+        return None
+    return Phase(numerator, divisor, outer[0], inner[0], factors[inner[0]], rest)
+
+
 def product_of(terms: list[Expr]) -> Expr:
     """Their product."""
     return reduce(lambda x, y: Prim("mul", (x, y), x.dtype), terms)
@@ -254,12 +350,20 @@ def _simple(value: Expr, names: frozenset[str]) -> bool:
 
 
 def _worthwhile(c: Contraction) -> bool:
-    """Depthwise convolutions and the like have no reuse to gain from packing."""
-    if c.m.axes:
+    """Without an axis of a alone there is no reuse but that of a sliding window."""
+    if c.m.axes or all(_slides(s.b, c.n.names, c.k.names) for s in c.sums):
         return True
     return all(
         _simple(s.b, c.n.names | c.k.names) and _simple(s.a, c.k.names) for s in c.sums
     )
+
+
+def _slides(value: Expr, lanes: frozenset[str], deep: frozenset[str]) -> bool:
+    """Whether a side is read where an axis of the output and one of the fold meet."""
+    node = value.value if isinstance(value, Cast) else value
+    read = plain_read(node.yes) if isinstance(node, Select) else plain_read(node)
+    free = [] if read is None else [free_indices(i) for i in read.indices]
+    return any(f & lanes and f & deep for f in free)
 
 
 def stored_type(value: Expr) -> DType | None:
@@ -296,4 +400,8 @@ class Row:
     lower: Callable[[Program, Layout, str | None], loops.Kernel | None]
 
 
-SKELETON = Row("contraction", lambda program: match(program) is not None, _lower)
+def _matches(program: Program) -> bool:
+    return match(program, phased=True) is not None
+
+
+SKELETON = Row("contraction", _matches, _lower)

@@ -31,17 +31,19 @@ from opslib.ir.expr import (
 from opslib.ir.loops import Alloc, Buffer, For, If, Let, Place, Statement
 from opslib.ir.tiles import Copy, Gather, Map, Mma, Region, TileLoop
 from opslib.ir.verify_tiles import check_tiles
-from opslib.lowering import cpu_target, microkernels
+from opslib.lowering import cpu_target, microkernels, windows
 from opslib.lowering.cpu_target import CpuTarget, blocking
 from opslib.lowering.flatten import Group
 from opslib.lowering.microkernels import F32, F64, Kind, kind_of
 from opslib.lowering.pack_loops import Plain, Target, copied, plain
 from opslib.lowering.simplify import simplified
 from opslib.lowering.skeletons import contraction, contraction_tiles
+from opslib.lowering.skeletons import contraction_phases as phases
 from opslib.lowering.skeletons.arith import add, integer, least, mul, product, sub
 from opslib.lowering.skeletons.builder import Builder, Layout
 from opslib.lowering.skeletons.contraction import Contraction
 from opslib.lowering.tiles_to_loops import TILE_M, TILE_N, Cut, Instead, Lowering
+from opslib.lowering.windows import Window
 
 FEW = 4
 # Multiply-adds up to which the microkernel reads both sides where they lie: 128^3.
@@ -56,7 +58,7 @@ def lower(
     program: Program, layout: Layout, name: str | None = None
 ) -> loops.Kernel | None:
     """The kernel of a program that is a contraction, else None."""
-    found = contraction.match(program)
+    found = contraction.match(program, phased=True)
     if found is None:
         return None
     kind = kind_of(found.dtype)
@@ -64,7 +66,11 @@ def lower(
     if kind is None or sides != {found.dtype}:
         return None
     builder = Builder(found.program, layout, name)
-    return _Make(found, builder, kind, cpu_target.current()).kernel()
+    deepest = found.k.extent
+    make = _Make(found, builder, kind, cpu_target.current(), deepest)
+    if not (found.m.axes or found.phases or make.few(False)):
+        return None  # a block would be all padding
+    return make.kernel()
 
 
 @dataclass
@@ -73,21 +79,41 @@ class _Make:
     builder: Builder
     kind: Kind
     target: CpuTarget
+    deepest: Expr
 
     def kernel(self) -> loops.Kernel:
         """All variants behind their conditions."""
         body = self.builder.root()
-        body.statements += self.blocked()
-        for swapped in (True, False):
-            streamed = self.few(swapped)
-            if streamed is not None:
-                condition, statements = streamed
-                other = tuple(body.statements)
-                body.statements = [If(condition, tuple(statements), other)]
+        body.statements += self.phased() if self.c.phases else self.variants()
         checks = self.builder.root()
         self.builder.checks(checks)
         body.statements[:0] = checks.statements
         return self.builder.kernel(body, "contraction")
+
+    def variants(self) -> list[Statement]:
+        """The ways to do it, behind their conditions."""
+        body = self.blocked()
+        for swapped in (True, False):
+            streamed = self.few(swapped)
+            if streamed is not None and streamed[0] == TRUE:
+                body = streamed[1]
+            elif streamed is not None:
+                body = [If(streamed[0], tuple(streamed[1]), tuple(body))]
+        return body
+
+    def phased(self) -> list[Statement]:
+        """Each remainder of each phase on its own: loops around a contraction."""
+        heads = []
+        for p in self.c.phases:
+            self.c, head = phases.one(self.c, p, self.builder.fresh)
+            heads.append(head)
+        body = self.variants()
+        for p, (remainder, lets) in reversed(
+            list(zip(self.c.phases, heads, strict=True))
+        ):
+            axis = Axis(remainder, ZERO, p.divisor)
+            body = [For(axis, "serial", (*lets, *body))]
+        return body
 
     # -- blocks ----------------------------------------------------------------------
 
@@ -100,9 +126,10 @@ class _Make:
         deep = block.k * (2 if pairs else 1)
         units = target.rows, target.columns(accumulator)
         sizes = (TILE_M, TILE_N, integer(deep))
-        program = contraction_tiles.tiles(
+        tiled = contraction_tiles.tiles(
             c, self.builder, accumulator, units, sizes, pairs
         )
+        program = tiled.program
         check_tiles(program)
         lowering = Lowering(target, self.builder.fresh, dict(self.builder.buffers))
         first = program.body[0]
@@ -110,10 +137,33 @@ class _Make:
         inner = innermost(first)
         lowering.direct = self.direct(inner)
         lowering.instead = self.small(lowering, pairs)
+        lowering.windows = self.windows(tiled, units)
         cut = Cut(
             c.batch.extent, c.m.extent, c.n.extent, c.k.extent, block.m, block.n, *units
         )
         return lowering.grid(first, cut, ONE)
+
+    def windows(
+        self, tiled: contraction_tiles.Tiled, units: tuple[int, int]
+    ) -> dict[str, tuple[Window, Expr, Expr]]:
+        """The panels packed from windows: where axes do not merge into a matrix."""
+        c, found = self.c, {}
+        for name, panel in tiled.panels.items():
+            lanes, unit = (c.m, units[0]) if panel.is_a else (c.n, units[1])
+            if not contraction.is_matrix(panel.value, lanes, c.k):
+                w = self.window(panel.value, lanes, tiled.batch)
+                if w is not None and unit <= windows.MOST_LANES:
+                    found[name] = (w, panel.first, panel.deep)
+        return found
+
+    def window(
+        self, value: Expr, lanes: Group, batch: dict[Expr, Expr]
+    ) -> Window | None:
+        """A side as a window, if there are functions for its type."""
+        w = windows.window(value, lanes, self.c.k, self.builder.buffers)
+        if w is None or w.dtype.name not in self.kind.few:
+            return None
+        return w.at(lambda e: simplified(substitute(e, batch)))
 
     def pairs(self) -> bool:
         """Whether bfloat16 stays so: strided matrices, and a unit that has it."""
@@ -206,14 +256,14 @@ class _Make:
         """Streaming of b (swapped: of a) when the other side has at most 4 lanes."""
         c, kind = self.c, self.kind
         lanes, wide = (c.n, c.m) if swapped else (c.m, c.n)
-        if not wide.axes or len(c.k.axes) != 1:
+        if not wide.axes:
             return None
         pairs = [(s.b, s.a) if swapped else (s.a, s.b) for s in c.sums]
+        if any(not contraction.is_matrix(b, wide, c.k) for _, b in pairs):
+            return None if swapped else self.few_windows(lanes, wide, pairs)
         for _, b_value in pairs:
             stored = contraction.stored_type(b_value)
             if stored is None or stored.name not in kind.few:
-                return None
-            if not contraction.is_matrix(b_value, wide, c.k):
                 return None
         enough = _le(lanes.extent, integer(FEW))
         if enough == Const(False, BOOL):
@@ -232,8 +282,29 @@ class _Make:
             statements = [If(parts[0][0], tuple(statements), tuple(parts[1][1]))]
         return _and(enough, fits), statements
 
+    def few_windows(
+        self, lanes: Group, wide: Group, pairs: list[tuple[Expr, Expr]]
+    ) -> tuple[Expr, list[Statement]] | None:
+        """Few lanes against a window, which is not worth packing (depthwise)."""
+        found: dict[Expr, Window] = {}
+        for _, b_value in pairs:
+            w = self.window(b_value, wide, {})
+            if w is None:
+                return None
+            found[b_value] = w
+        enough = _le(lanes.extent, integer(FEW))
+        if enough == Const(False, BOOL):
+            return None
+        part = self.streamed(lanes, wide, pairs, True, found)
+        return None if part is None else (enough, part[1])
+
     def streamed(
-        self, lanes: Group, wide: Group, pairs: list[tuple[Expr, Expr]], columns: bool
+        self,
+        lanes: Group,
+        wide: Group,
+        pairs: list[tuple[Expr, Expr]],
+        columns: bool,
+        found: dict[Expr, Window] | None = None,
     ) -> tuple[Expr, list[Statement]] | None:
         """One way through the large side, and the condition on its strides."""
         c, kind, fresh = self.c, self.kind, self.builder.fresh
@@ -261,15 +332,18 @@ class _Make:
         ]
         condition: Expr = TRUE
         packed: dict[Expr, Buffer] = {}
+        zero = (ZERO, ZERO)
         totals: dict[Expr, Expr] = {}
         for s, (x_value, b_value) in zip(c.sums, pairs, strict=True):
             b = plain(substitute(b_value, at), j.name, deep.name, lowering.buffers)
-            if b is None:
-                return None
-            inner, outer = (b.row, b.step) if columns else (b.step, b.row)
-            condition = _and(condition, _eq(inner, ONE))
+            outer: Expr = ONE
+            if not found:
+                if b is None:
+                    return None
+                inner, outer = (b.row, b.step) if columns else (b.step, b.row)
+                condition = _and(condition, _eq(inner, ONE))
             if x_value not in packed:
-                x = self.scratch(lowering, "x", k)
+                x = self.scratch(lowering, "x", k, self.deepest)
                 packed[x_value] = x
                 value = contraction.as_type(substitute(x_value, at), accumulator)
                 lane, depth = Axis(i.name, ZERO, lanes.extent), Axis(deep.name, ZERO, k)
@@ -279,13 +353,24 @@ class _Make:
                 )
             y = self.scratch(lowering, "y", most_n)
             body.append(Alloc(y))
-            body.append(
-                self.call(b, columns, lanes.extent, width, k, packed[x_value], outer, y)
-            )
+            x, few = packed[x_value], lanes.extent
+            if found:
+                w = found[b_value].at(lambda e: simplified(substitute(e, at)))
+                places = Place(x.name, zero), Place(y.name, zero, writes=True)
+                body.append(
+                    microkernels.few_window(
+                        kind, few, width, k, places[0], w, start, places[1],
+                        y.strides[0],
+                    )
+                )  # fmt: skip
+            else:
+                assert b is not None
+                body.append(self.call(b, columns, few, width, k, x, outer, y))
             read = Read(y.name, (i, j), accumulator)
             totals[s.fold] = contraction.as_type(read, s.fold.dtype)
         if condition == Const(False, BOOL):
             return None
+        at = c.at(at)
         where = tuple(substitute(a.index, at) for a in c.axes)
         for name, value in c.outputs:
             done = substitute(value, at | totals)
@@ -300,10 +385,12 @@ class _Make:
         loop = For(axis, "parallel", tuple(body), None, Var("grain", INT64))
         return condition, [*lowering.plan(cut), loop]
 
-    def scratch(self, lowering: Lowering, name: str, width: Expr) -> Buffer:
-        """A few rows of the worker's memory."""
+    def scratch(
+        self, lowering: Lowering, name: str, width: Expr, most: Expr | None = None
+    ) -> Buffer:
+        """A few rows of the worker's memory; `most`: of arguments alone."""
         fresh = self.builder.fresh(name)
-        shape = (integer(FEW), width)
+        shape = (integer(FEW), most or width)
         made = Buffer(fresh, self.kind.accumulator, shape, (width, ONE), "workspace")
         lowering.buffers[fresh] = made
         return made

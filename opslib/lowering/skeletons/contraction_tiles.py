@@ -7,6 +7,8 @@ the outputs' expressions are then evaluated on the block and stored.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from opslib.ir.dtypes import BFLOAT16, BOOL, DType
 from opslib.ir.expr import (
     ONE,
@@ -36,6 +38,25 @@ from opslib.lowering.skeletons.builder import Builder
 from opslib.lowering.skeletons.contraction import Contraction, as_type
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What a packed buffer holds: a side, from which lane and depth on."""
+
+    value: Expr
+    is_a: bool
+    first: Expr
+    deep: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Tiled:
+    """A contraction as tiles, and its panels by the name of their buffer."""
+
+    program: TileProgram
+    panels: dict[str, Panel]
+    batch: dict[Expr, Expr]
+
+
 def tiles(
     c: Contraction,
     builder: Builder,
@@ -43,7 +64,7 @@ def tiles(
     units: tuple[int, int],
     sizes: tuple[Expr, Expr, Expr],
     pairs: bool,
-) -> TileProgram:
+) -> Tiled:
     """The contraction as tiles.
 
     Args:
@@ -62,12 +83,14 @@ def tiles(
     rows = least(tile_m, sub(c.m.extent, m0))
     columns = least(tile_n, sub(c.n.extent, n0))
     depth = least(tile_k, sub(c.k.extent, k0))
+    by_batch = c.batch.at(batch) if c.batch.axes else {}
     at: dict[Expr, Expr] = {
-        **(c.batch.at(batch) if c.batch.axes else {}),
+        **by_batch,
         **c.m.at(add(m0, i)),
         **c.n.at(add(n0, j)),
         **c.k.at(add(k0, deep)),
     }
+    at = c.at(at)
     packed = BFLOAT16 if pairs else accumulator
     zero = (ZERO, ZERO)
     buffers: list[TileBuffer] = []
@@ -123,7 +146,7 @@ def tiles(
     if c.batch.axes:
         nest = TileLoop(Axis(batch.name, ZERO, c.batch.extent), ONE, "grid", (nest,))
     p = c.program
-    return TileProgram(
+    program = TileProgram(
         builder.name,
         tuple(global_buffer(builder, t.name) for t in p.inputs),
         tuple(global_buffer(builder, t.name) for t in p.outputs),
@@ -132,6 +155,11 @@ def tiles(
         (nest,),
         "contraction",
     )
+    made_of = {
+        buffer.name: Panel(value, is_a, m0 if is_a else n0, k0)
+        for (value, is_a), buffer in panels.items()
+    }
+    return Tiled(program, made_of, by_batch)
 
 
 def side_value(value: Expr, packed: DType) -> Expr:

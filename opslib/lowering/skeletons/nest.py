@@ -43,10 +43,15 @@ COLUMNS = 256
 
 
 def lower(
-    program: Program, layout: Layout, name: str | None = None, skeleton: str = "nest"
+    program: Program,
+    layout: Layout,
+    name: str | None = None,
+    skeleton: str = "nest",
+    transposes: bool = True,
 ) -> loops.Kernel:
-    """The kernel of any program."""
+    """The kernel of any program; see `Builder.transposes`."""
     builder = Builder(program, layout, name)
+    builder.transposes = transposes
     body = builder.root()
     builder.checks(body)
     turned = tuple(map(builder.turn, program.defines))

@@ -82,7 +82,7 @@ def emit(builder: Builder, body: Body, group: Group, kept: frozenset[str]) -> No
         return
     swept = scan.swept(builder, body, group.defines, group.depth)
     if swept is not None:
-        many = [If(swept[0], tuple(swept[1]), tuple(many))]
+        many = [If(swept[0], tuple(swept[1]), tuple(many), alternatives=True)]
     few = _rows(builder, body, group, axes, rows, longest, kept, parallel=False)
     is_few = Prim(
         "and",
@@ -92,7 +92,7 @@ def emit(builder: Builder, body: Body, group: Group, kept: frozenset[str]) -> No
         ),
         BOOL,
     )
-    body.statements.append(If(is_few, tuple(few), tuple(many)))
+    body.statements.append(If(is_few, tuple(few), tuple(many), alternatives=True))
 
 
 def _work(define: Define, depth: int) -> Expr:
@@ -344,8 +344,10 @@ def _parallel(body: Body, cluster: Cluster, over_columns: bool, finish: Finish) 
     builder = body.builder
     axes = cluster.axes
     value = cluster.entries[0][1] if cluster.alone else None
-    if value is None and tiles.transposed(
-        builder, axes, [v for _, v in cluster.entries]
+    if (
+        value is None
+        and builder.transposes
+        and tiles.transposed(builder, axes, [v for _, v in cluster.entries])
     ):
         tiles.emit(body, axes, [v for _, v in cluster.entries], finish)
         return
@@ -377,7 +379,9 @@ def _parallel(body: Body, cluster: Cluster, over_columns: bool, finish: Finish) 
     few = body.within(())
     width = integer(columns.BLOCK)
     columns.emit(few, axes[0], few.hoist(value), width, finish, split=True)
-    body.statements.append(If(is_few, tuple(few.statements), tuple(many.statements)))
+    body.statements.append(
+        If(is_few, tuple(few.statements), tuple(many.statements), alternatives=True)
+    )
 
 
 def _blocks(

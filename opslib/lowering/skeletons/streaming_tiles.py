@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from opslib.ir.expr import (
     Axis,
     Const,
     Expr,
+    Fold,
     Index,
     Prim,
     Read,
@@ -22,7 +24,7 @@ from opslib.ir.expr import (
     Var,
     substitute,
 )
-from opslib.ir.monoid import Monoid, sum_of
+from opslib.ir.monoid import Monoid, count_of, sum_of
 from opslib.ir.tiles import (
     AllocTile,
     Copy,
@@ -37,59 +39,95 @@ from opslib.ir.tiles import (
     TileStatement,
 )
 from opslib.ir.verify_tiles import check_tiles
-from opslib.lowering import cpu_target
+from opslib.lowering import cpu_target, ragged
 from opslib.lowering.flatten import depends
 from opslib.lowering.online_softmax import weight
+from opslib.lowering.ragged import Segment
 from opslib.lowering.simplify import simplified
 from opslib.lowering.skeletons.arith import (
     add,
     affine,
+    ceildiv,
     floordiv,
     integer,
     least,
-    mod,
     most,
     mul,
     product,
     sub,
+    varies,
 )
 from opslib.lowering.skeletons.builder import Builder, Layout
 from opslib.lowering.skeletons.contraction import as_type, is_matrix
 from opslib.lowering.skeletons.contraction_tiles import global_buffer
 from opslib.lowering.skeletons.streaming import Streaming
-from opslib.lowering.tiles_to_loops import TILE_M, Cut, Lowering
+from opslib.lowering.skeletons.streaming_range import Block, reach
+from opslib.lowering.tiles_to_loops import TILE_M, Lowering
 
 # Elements of a step along j, and the most rows of a block: the tile of scores, the
 # panels of k and v and the sums then share an L2 of 512 KiB at d = 64.
 STEP, ROWS = 256, 16
+# Rows up to which k and v are used as they lie, and elements of a step along j then:
+# what one thread reads of k and v grows from 8 to 9 GB/s between 64 and 256.
+FEW, SHORT = 8, 256
+# Multiply-adds that outweigh waking a worker, as in native/opslib_contract.h.
+GRAIN = 1 << 19
 
 
 def lower(s: Streaming, layout: Layout, name: str | None) -> loops.Kernel | None:
-    """The CPU kernel."""
+    """The CPU kernel: a schedule for blocks of rows, and one for few rows."""
     target = cpu_target.current()
     builder = Builder(s.program, layout, name)
     units = target.rows, target.columns(s.dtype)
-    program = tiles(s, builder, units, TILE_M)
-    check_tiles(program)
-    first = program.body[0]
-    assert isinstance(first, TileLoop)
-    lowering = Lowering(target, builder.fresh, dict(builder.buffers))
-    depth = product([s.d.extent, s.j.stop])
-    cut = Cut(
-        s.batch.extent, s.rows.extent, ONE, depth,
-        ROWS * units[0], units[1], units[0], units[1],
-    )  # fmt: skip
+    depth = product([s.d.extent, sub(s.j.stop, s.j.start)])
+    if varies(depth):
+        depth = product([s.d.extent, s.j.bound or ONE])
+    grids = []
+    for few in (False, True):
+        most_rows, rows = (FEW, integer(FEW)) if few else (ROWS * units[0], TILE_M)
+        program = tiles(s, builder, units, rows, few=few)
+        check_tiles(program)
+        first = program.body[0]
+        assert isinstance(first, TileLoop)
+        lowering = Lowering(target, builder.fresh, dict(builder.buffers))
+        lowering.largest = {TILE_M: integer(most_rows)}
+        height = least(rows, s.rows.extent)
+        grain = add(floordiv(integer(GRAIN), mul(height, depth)), ONE)
+        cut = [] if few else [loops.Let(TILE_M.name, block_rows(s, units[0]))]
+        grids.append((*cut, *lowering.grid(first, None, grain)))
     body = builder.root()
     builder.checks(body)
-    body.statements += lowering.grid(first, cut, ONE)
+    enough = simplified(Prim("le", (s.rows.extent, integer(FEW)), BOOL))
+    body.statements.append(loops.If(enough, grids[1], grids[0]))
     return builder.kernel(body, "streaming")
 
 
+def block_rows(s: Streaming, unit: int) -> Expr:
+    """Rows of a block: a quarter of them, in whole units, within bounds.
+
+    Where a block ends decides how far it reaches along j, and with it how the sums of
+    its rows are grouped. So the cut must not depend on the number of workers, nor on
+    the batch: it is by the rows alone.
+    """
+    quarter = ceildiv(ceildiv(s.rows.extent, integer(4)), integer(unit))
+    units = least(integer(ROWS), most(integer(ROWS // 4), quarter))
+    return mul(units, integer(unit))
+
+
 def tiles(
-    s: Streaming, builder: Builder, units: tuple[int, int], tile_rows: Expr
+    s: Streaming,
+    builder: Builder,
+    units: tuple[int, int],
+    tile_rows: Expr,
+    *,
+    few: bool = False,
 ) -> TileProgram:
-    """The schedule, for any machine with tiles."""
-    grid = _Schedule(s, builder, units, tile_rows).grid()
+    """The schedule, for any machine with tiles.
+
+    With `few`, keys and values are used as they lie, row by row: with a handful of
+    queries there is nothing to gain from packing them.
+    """
+    grid = _Schedule(s, builder, units, tile_rows, few).grid()
     p = s.program
     return TileProgram(
         builder.name,
@@ -108,18 +146,16 @@ class _Schedule:
     builder: Builder
     units: tuple[int, int]
     tile_rows: Expr
+    few: bool
 
     def grid(self) -> TileLoop:
         """Blocks of rows of each batch element."""
         s, fresh = self.s, self.builder.fresh
         batch, r0 = Index(fresh("batch")), Index(fresh("r0"))
-        self.r0, self.r = r0, Index(fresh("r"))
-        self.at: dict[Expr, Expr] = {
-            **(s.batch.at(batch) if s.batch.axes else {}),
-            **s.rows.at(add(r0, self.r)),
-        }
-        self.count = least(self.tile_rows, sub(s.rows.extent, r0))
-        body = self.block()
+        self.r = Index(fresh("r"))
+        self.outer = s.batch.at(batch) if s.batch.axes else {}
+        self.start(r0, least(self.tile_rows, sub(s.rows.extent, r0)))
+        body = self.block() if s.segment is None else self.segments(s.segment)
         nest = TileLoop(
             Axis(r0.name, ZERO, s.rows.extent), self.tile_rows, "grid", body
         )
@@ -127,6 +163,52 @@ class _Schedule:
             axis = Axis(batch.name, ZERO, s.batch.extent)
             nest = TileLoop(axis, ONE, "grid", (nest,))
         return nest
+
+    def start(self, r0: Expr, count: Expr) -> None:
+        """What follows is about the rows ``r0 .. r0 + count``."""
+        self.r0, self.count = r0, count
+        self.at: dict[Expr, Expr] = {
+            **self.outer, **self.s.rows.at(add(r0, self.r))
+        }  # fmt: skip
+
+    def segments(self, segment: Segment) -> tuple[TileStatement, ...]:
+        """The rows of a block, sequence by sequence.
+
+        A row's sequence never falls, so the rows of one are neighbours: as many lie
+        before them as have a lesser sequence. That holds whatever the data are.
+        """
+        fresh, rows = self.builder.fresh, self.rows_axis()
+        r0, block = self.r0, self.count
+        which = self.integers("which", self.tile_rows)
+        before, until = self.integers("before", ONE), self.integers("until", ONE)
+        value = substitute(segment.value, self.at)
+        assert isinstance(value, Fold)
+        (over,) = value.axes
+        row = Region(which.name, (self.r,), (ONE,))
+        at = Index(fresh(segment.index.name))
+        own = self.of(which, self.r)
+        first, last = self.of(which, ZERO), self.of(which, sub(block, ONE))
+        fold = [
+            RowFold(
+                (Region(buffer.name, (ZERO,), (ONE,)),), (), rows, count_of(),
+                (Prim(op, (own, at), BOOL),), clear=True,
+            )
+            for buffer, op in ((before, "lt"), (until, "le"))
+        ]  # fmt: skip
+        r1 = Index(fresh("r1"))
+        begin = add(r0, self.of(before, ZERO))
+        end = add(r0, self.of(until, ZERO))
+        self.outer = {**self.outer, segment.index: at}
+        self.start(r1, sub(end, r1))
+        run = TileLoop(
+            Axis(r1.name, begin, end), self.tile_rows, "serial", self.block()
+        )
+        loop = Axis(at.name, first, add(last, ONE))
+        return (
+            *(AllocTile(b) for b in (which, before, until)),
+            RowFold((row,), (rows,), over, value.monoid, value.args, clear=True),
+            TileLoop(loop, ONE, "serial", (*fold, run)),
+        )
 
     # -- pieces ----------------------------------------------------------------------
 
@@ -136,6 +218,10 @@ class _Schedule:
         scope = "l1" if layout == "panel" else "register"
         fresh = self.builder.fresh(name)
         return TileBuffer(fresh, self.s.dtype, shape, scope, layout, unit)
+
+    def integers(self, name: str, extent: Expr) -> TileBuffer:
+        """Whole numbers, one for each row."""
+        return TileBuffer(self.builder.fresh(name), INT64, (extent,), "register")
 
     def rows_axis(self) -> Axis:
         return Axis(self.r.name, ZERO, self.count)
@@ -154,27 +240,35 @@ class _Schedule:
         assert isinstance(read, Read)
         return read
 
+    def side(self, value: Expr, where: dict[Expr, Expr]) -> Expr:
+        """A side of a product at a place of the block."""
+        return substitute(as_type(value, self.s.dtype), self.at | where)
+
+    def masked(self, score: Expr) -> Expr:
+        """The score with its conditions."""
+        return _when(self.s.masks, score, Const(-math.inf, score.dtype))
+
     def block(self) -> tuple[TileStatement, ...]:
         """What happens to one block of rows."""
         s, fresh, dtype = self.s, self.builder.fresh, self.s.dtype
-        step = integer(STEP)
+        step = integer(SHORT if self.few else STEP)
         d, width = s.d.extent, s.columns.extent
         deep, t, lane = Index(fresh("l")), Index(fresh("t")), Index(fresh("e"))
         j0 = Index(fresh("j0"))
-        low, high = self.range()
+        low, high = reach(s, Block(s.rows, self.r0, self.count, self.at))
         here = least(step, sub(high, j0))
-        plain = is_matrix(s.q, s.rows, s.d)
+        plain = is_matrix(s.q, s.rows, s.d) and not self.few
         q = self.buffer(
             "q_tile", self.tile_rows, d, layout="panel" if plain else "row",
             unit=self.units[0] if plain else 1,
         )  # fmt: skip
-        k = self.buffer("k_panel", step, d, layout="panel", unit=self.units[1])
         # One line of padding: rows of the score tile then differ in their cache set.
-        scores = self.buffer("scores", self.tile_rows, integer(STEP + 16))
+        pitch = step if self.few else add(step, integer(16))
+        scores = self.buffer("scores", self.tile_rows, pitch)
         peak, old, factor, bare = (
             self.buffer(x, self.tile_rows) for x in ("peak", "before", "factor", "bare")
         )
-        allocs = [q, k, scores, peak, old, factor, bare]
+        allocs = [q, scores, peak, old, factor, bare]
         rows = self.rows_axis()
         columns = Axis(lane.name, ZERO, width)
         along = Axis(t.name, ZERO, here)
@@ -182,22 +276,19 @@ class _Schedule:
         zero = (ZERO, ZERO)
         in_d = s.d.at(deep)
         in_j: dict[Expr, Expr] = {s.j.index: add(j0, t)}
-
-        def side(value: Expr, where: dict[Expr, Expr]) -> Expr:
-            return substitute(as_type(value, dtype), self.at | where)
-
         m, read = self.of(peak, self.r), self.of(scores, self.r, t)
-        score = substitute(s.score, self.at | in_j | {s.dot: read})
+        score = substitute(self.masked(s.score), self.at | in_j | {s.dot: read})
         number = quiet_pivot(m)
+        k_tiles, k_copies, k_region = self.fetched(
+            "k", along, depth, self.side(s.k, in_d | in_j), step, transposed=True
+        )
+        allocs += k_tiles
         steps: list[TileStatement] = [
-            Copy(
-                Region(k.name, zero, (here, d)),
-                Gather((along, depth), side(s.k, in_d | in_j)),
-            ),
+            *k_copies,
             Mma(
                 Region(scores.name, zero, (self.count, here)),
                 Region(q.name, zero, (self.count, d)),
-                Region(k.name, zero, (d, here), None, (1, 0)),
+                k_region,
                 Const(True, BOOL),
             ),
             self.put(old, m),
@@ -220,29 +311,44 @@ class _Schedule:
         ]
         weighted: Expr | None = None
         if s.v is not None:
-            v = self.buffer("v_panel", width, step, layout="panel", unit=self.units[1])
             sums = self.buffer("sums", self.tile_rows, width)
-            allocs += [v, sums]
+            allocs.append(sums)
             weighted = self.of(sums, self.r, lane)
             body.append(self.put_all(sums, columns, Const(0.0, dtype)))
             steps.append(
                 self.put_all(sums, columns, _times(weighted, self.of(factor, self.r)))
             )
-            in_v = {**in_j, **s.columns.at(lane)}
-            steps += [
-                Copy(
-                    Region(v.name, zero, (width, here)),
-                    Gather((columns, along), side(s.v, in_v)),
-                ),
-                Mma(
-                    Region(sums.name, zero, (self.count, width)),
-                    Region(scores.name, zero, (self.count, here)),
-                    Region(v.name, zero, (here, width), None, (1, 0)),
-                ),
-            ]
+            value = self.side(s.v, in_j | s.columns.at(lane))
+            v_tiles, v_copies, v_region = self.fetched(
+                "v", along, columns, value, step, transposed=False
+            )
+            allocs += v_tiles
+            shares = Region(scores.name, zero, (self.count, here))
+            if self.few:
+                part = self.buffer("part", self.tile_rows, width)
+                allocs.append(part)
+                target = Region(part.name, zero, (self.count, width))
+                both = Prim(
+                    "add", (weighted, self.of(part, self.r, lane)), weighted.dtype
+                )
+                products: tuple[TileStatement, ...] = (
+                    Mma(target, shares, v_region, Const(True, BOOL)),
+                    self.put_all(sums, columns, both),
+                )
+            else:
+                target = Region(sums.name, zero, (self.count, width))
+                products = (Mma(target, shares, v_region),)
+            if not s.hidden:
+                steps += [*v_copies, *products]
+            else:
+                tiles_, more = self.seen(
+                    along, columns, value, in_j, sums, read, (*v_copies, *products)
+                )
+                allocs += tiles_
+                steps += more
         first = Copy(
             Region(q.name, zero, (self.count, d)),
-            Gather((rows, depth), side(s.q, in_d)),
+            Gather((rows, depth), self.side(s.q, in_d)),
         )
         stream = TileLoop(Axis(j0.name, low, high), step, "serial", tuple(steps))
         lost = Prim("isnan", (self.of(bare, self.r),), BOOL)
@@ -269,81 +375,135 @@ class _Schedule:
             )
         return (*(AllocTile(b) for b in allocs), *body, first, stream, *finish)
 
-    # -- the range of j --------------------------------------------------------------
+    def fetched(
+        self,
+        name: str,
+        along: Axis,
+        across: Axis,
+        value: Expr,
+        step: Expr,
+        *,
+        transposed: bool,
+    ) -> tuple[list[TileBuffer], list[TileStatement], Region]:
+        """A step of k or v: its tiles, how they are filled, and b of the product.
 
-    def range(self) -> tuple[Expr, Expr]:
-        """Bounds of j outside which every score of the block is -inf."""
-        low, high = ZERO, self.s.j.stop
-        node = self.s.score
-        lower: Expr = low
-        upper: Expr = high
-        while isinstance(node, Select):
-            if not _is_nothing(node.no):
-                break
-            lower, upper = self.narrowed(node.condition, lower, upper)
-            node = node.yes
-        return most(lower, ZERO) if lower is not ZERO else ZERO, upper
-
-    def narrowed(self, condition: Expr, low: Expr, high: Expr) -> tuple[Expr, Expr]:
-        """The range in which `condition` may hold for some row of the block."""
-        j = self.s.j.name
-        if isinstance(condition, Prim) and condition.op == "and":
-            for part in condition.args:
-                low, high = self.narrowed(part, low, high)
-            return low, high
-        if isinstance(condition, Prim) and condition.op == "or":
-            # ``not causal or j <= ...``: the bound holds where the switch is off.
-            for switch, part in (condition.args, condition.args[::-1]):
-                if not any(
-                    depends(switch, a.name) for a in (self.s.j, *self.s.rows.axes)
-                ):
-                    inner = self.narrowed(part, low, high)
-                    at = substitute(switch, self.at)
-                    return Select(at, low, inner[0]), Select(at, high, inner[1])
-            return low, high
-        if not (
-            isinstance(condition, Prim) and condition.op in ("lt", "le", "gt", "ge")
-        ):
-            return low, high
-        left, right = condition.args
-        if left.dtype != INT64:
-            return low, high
-        smaller, larger = (
-            (left, right) if condition.op in ("lt", "le") else (right, left)
+        What is looked up comes as rows first: then a place is looked up once for a
+        whole row, which is read as it lies, and packing finds a matrix.
+        """
+        zero, wide = (ZERO, ZERO), across.stop
+        whole = (wide, along.stop) if transposed else (along.stop, wide)
+        lying = self.lying(value, along, across) if self.few else None
+        if lying is not None:
+            read, axes = lying
+            places: dict[Expr, Expr] = {along.index: ZERO, across.index: ZERO}
+            at = tuple(simplified(substitute(i, places)) for i in read.indices)
+            return (
+                [],
+                [],
+                Region(
+                    read.tensor, at, whole, None, axes[::-1] if transposed else axes
+                ),
+            )
+        tiles_: list[TileBuffer] = []
+        copies: list[TileStatement] = []
+        if self.few or ragged.looks_up([value]):
+            rows = self.buffer(f"{name}_rows", step, wide)
+            tiles_.append(rows)
+            copies.append(
+                Copy(
+                    Region(rows.name, zero, (along.stop, wide)),
+                    Gather((along, across), value),
+                )
+            )
+            value = self.of(rows, along.index, across.index)
+            if self.few:
+                axes = (1, 0) if transposed else (0, 1)
+                return tiles_, copies, Region(rows.name, zero, whole, None, axes)
+        lanes, deep = (along, across) if transposed else (across, along)
+        shape = (step, wide) if transposed else (wide, step)
+        panel = self.buffer(f"{name}_panel", *shape, layout="panel", unit=self.units[1])
+        tiles_.append(panel)
+        copies.append(
+            Copy(
+                Region(panel.name, zero, (lanes.stop, deep.stop)),
+                Gather((lanes, deep), value),
+            )
         )
-        difference = affine(sub(larger, smaller), j)
-        if difference is None or not isinstance(difference[0], Const):
-            return low, high
-        slope, rest = int(difference[0].value), difference[1]
-        if condition.op in ("lt", "gt"):
-            rest = sub(rest, ONE)
-        best = self.largest(rest)
-        if best is None or slope not in (1, -1):
-            return low, high
-        if slope < 0:
-            return low, least(high, add(best, ONE))
-        return most(low, sub(ZERO, best)), high
+        extents = (deep.stop, lanes.stop)
+        return tiles_, copies, Region(panel.name, zero, extents, None, (1, 0))
 
-    def largest(self, node: Expr) -> Expr | None:
-        """The largest value of `node` over the rows of the block."""
-        *outer, inner = self.s.rows.axes
-        if any(depends(node, a.name) for a in outer):
+    def lying(
+        self, value: Expr, along: Axis, across: Axis
+    ) -> tuple[Read, tuple[int, int]] | None:
+        """`value` as a matrix that lies in memory, `across` contiguous; its axes."""
+        if not isinstance(value, Read) or value.dtype != self.s.dtype:
             return None
-        linear = affine(node, inner.name)
-        if linear is None or not isinstance(linear[0], Const):
+        buffer = self.builder.buffers[value.tensor]
+        where = []
+        for axis in (along, across):
+            found = [k for k, i in enumerate(value.indices) if depends(i, axis.name)]
+            if len(found) != 1:
+                return None
+            linear = affine(value.indices[found[0]], axis.name)
+            if linear is None or linear[0] is not ONE:
+                return None
+            where.append(found[0])
+        if where[0] == where[1] or buffer.strides[where[1]] is not ONE:
             return None
-        start, last = self.r0, add(self.r0, sub(self.count, ONE))
-        first_row: Expr = start
-        last_row: Expr = last
-        if outer:
-            extent = inner.stop
-            one = Prim("eq", (floordiv(start, extent), floordiv(last, extent)), BOOL)
-            first_row = Select(one, mod(start, extent), ZERO)
-            last_row = Select(one, mod(last, extent), sub(extent, ONE))
-        slope = int(linear[0].value)
-        row = last_row if slope > 0 else first_row
-        value = add(mul(linear[0], row), linear[1])
-        return simplified(substitute(value, self.at))
+        return value, (where[0], where[1])
+
+    def seen(
+        self,
+        along: Axis,
+        columns: Axis,
+        value: Expr,
+        in_j: dict[Expr, Expr],
+        sums: TileBuffer,
+        share: Expr,
+        fast: tuple[TileStatement, ...],
+    ) -> tuple[list[TileBuffer], list[TileStatement]]:
+        """The weighted sum where rows of a block see different values.
+
+        The product gives what a row does not see the weight 0, which is all it takes
+        as long as v is finite. A step with a nan or inf in v goes value by value.
+        """
+        t = along.index
+        strange = self.integers("strange", integer(SHORT if self.few else STEP))
+        odd = self.integers("odd", ONE)
+        infinite = Prim("not", (Prim("isfinite", (value,), BOOL),), BOOL)
+        any_ = self.of(odd, ZERO)
+        count = RowFold(
+            (Region(strange.name, (t,), (ONE,)),), (along,), columns, count_of(),
+            (infinite,), clear=True,
+        )  # fmt: skip
+        total = RowFold(
+            (Region(odd.name, (ZERO,), (ONE,)),), (), along, count_of(),
+            (Prim("gt", (self.of(strange, t), ZERO), BOOL),), clear=True,
+        )  # fmt: skip
+        flag = least(any_, ONE)
+        once, one = self.builder.fresh("plain"), self.builder.fresh("t")
+        by_value: dict[Expr, Expr] = {t: Index(one)}
+        conditions = tuple(substitute(c, self.at | in_j) for c in self.s.hidden)
+        weighted = self.of(sums, self.r, columns.index)
+        term = _when(conditions, _times(share, value), Const(0.0, self.s.dtype))
+        added = Prim("add", (weighted, substitute(term, by_value)), self.s.dtype)
+        return [strange, odd], [
+            count,
+            total,
+            TileLoop(Axis(once, flag, ONE), ONE, "serial", fast),
+            TileLoop(
+                Axis(one, ZERO, mul(flag, along.stop)), ONE, "serial",
+                (self.put_all(sums, columns, added),),
+            ),
+        ]  # fmt: skip
+
+
+def _when(conditions: tuple[Expr, ...], value: Expr, otherwise: Expr) -> Expr:
+    """`value` if all conditions hold; a later one may rely on an earlier one."""
+    if not conditions:
+        return value
+    both = reduce(lambda a, b: Prim("and", (a, b), BOOL), conditions)
+    return Select(both, value, otherwise)
 
 
 # A nan score is nan in its exponential, so the bare sum tells whether there was one,
@@ -370,10 +530,6 @@ def quiet_pivot(m: Expr) -> Expr:
     low = _larger(Const(-huge, m.dtype), m)
     high = Const(huge, m.dtype)
     return Select(Prim("lt", (low, high), BOOL), low, high)
-
-
-def _is_nothing(node: Expr) -> bool:
-    return isinstance(node, Const) and node.value == -math.inf
 
 
 def _times(a: Expr, b: Expr) -> Expr:
