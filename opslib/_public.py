@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import os
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -127,6 +128,48 @@ def explain(
         backend: as in the call.
     """
     return inspection.explain(_handle(operator), *arrays, backend=backend, **attributes)
+
+
+def export_onnx(
+    operator: str | Callable[..., Any],
+    path: str | os.PathLike[str] | None = None,
+    /,
+    *arrays: Any,
+    dynamic: bool = True,
+    specials: bool = True,
+    **attributes: Any,
+) -> Any:
+    """Writes an operator as an ONNX model of standard operators.
+
+    Args:
+        operator: its name, or its function; one made by `op` too.
+        path: of the file to write; None writes none.
+        arrays: one for each tensor parameter: an array, of which only shape and dtype
+            count, or a pair such as ``((8, 128), "float32")``. None for an optional
+            one that is left out.
+        dynamic: give the sizes names where the graph holds for all of them; where it
+            does not, and with False, the model takes arrays of these shapes only.
+        specials: nan, infinities and signed zeros come out as the spec says, at the
+            price of nodes that look for them; False leaves them to the runtime.
+        attributes: of the call; they are part of the model. Optional tensors may be
+            given by name, too.
+
+    Returns:
+        The ``onnx.ModelProto``, checked by onnx. Its inputs and outputs have the names
+        of the spec.
+
+    Raises:
+        BackendUnavailable: the package onnx is not installed.
+        CompileError: the standard's operators cannot express the operator; says what.
+        ShapeError, DTypeError, ArgumentError: as for the call itself.
+
+    An index out of bounds, which a call of opslib reports, is whatever the runtime
+    makes of it.
+    """
+    from opslib.dispatch import export
+
+    handle = _handle(operator)
+    return export.export(handle, path, arrays, attributes, dynamic, specials)
 
 
 def _handle(operator: str | Callable[..., Any]) -> Handle:

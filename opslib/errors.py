@@ -77,6 +77,13 @@ class KernelError(OpslibError, RuntimeError):
     """A kernel that ran and reported a failure (out of memory, a lost device)."""
 
 
+class DeviceFailure(KernelError):
+    """A device, or memory on it, that failed: it says nothing about the kernel.
+
+    Out of memory, a driver, a lost device. No verdict about a kernel is kept of it.
+    """
+
+
 class VerifyError(OpslibError, RuntimeError):
     """A pass that produced an ill-formed program: a bug in opslib, never the user's."""
 

@@ -63,8 +63,11 @@ def evaluate_bounds(
     for tensor in program.outputs:
         pair = pairs[tensor.name]
         assert isinstance(pair, Pair)
+        bound = pair.bound
+        if arithmetic.narrow is not None and tensor.dtype.is_float:
+            bound = np.where(np.isfinite(pair.value), bound, np.inf)
         spread, terms = _statistics(program, tensor.name, inputs, sizes, given)
-        result[tensor.name] = Judgement(pair.value, pair.bound, spread, terms)
+        result[tensor.name] = Judgement(pair.value, bound, spread, terms)
     return result
 
 

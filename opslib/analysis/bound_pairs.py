@@ -33,12 +33,15 @@ class Arithmetic:
         ulp: primitive -> worst error in units in the last place; a primitive that is
             absent is correctly rounded.
         flushes: subnormal operands and results may become zero.
+        narrow: a type narrower than the compute type in which every value is held.
+            Beyond its range, and from a nan, anything may come.
     """
 
     unit_roundoff: Mapping[str, float] = field(default_factory=dict)
     accumulator: Mapping[str, float] = field(default_factory=dict)
     ulp: Mapping[str, float] = field(default_factory=dict)
     flushes: bool = False
+    narrow: DType | None = None
 
     def unit(self, dtype: DType) -> float:
         """Unit roundoff of a float type."""
@@ -50,7 +53,25 @@ class Arithmetic:
 
     def tiny(self, dtype: DType) -> float:
         """What underflow may cost: a normal number when flushing, else a subnormal."""
-        return _limit(dtype, "tiny" if self.flushes else "smallest_subnormal")
+        which = "tiny" if self.flushes else "smallest_subnormal"
+        least = _limit(dtype, which)
+        return least if self.narrow is None else max(least, _limit(self.narrow, which))
+
+    def largest(self, dtype: DType) -> float:
+        """The greatest finite number."""
+        most = _limit(dtype, "max")
+        return most if self.narrow is None else min(most, _limit(self.narrow, "max"))
+
+    def held(self, value: Array, dtype: DType) -> Array | float:
+        """What it costs to bring values of a type into the narrower one."""
+        if self.narrow is None:
+            return 0.0
+        size = np.abs(np.asarray(value, np.float64))
+        error = np.zeros(size.shape)
+        if self.narrow.mantissa < dtype.mantissa:
+            rounding = self.narrow.unit_roundoff * size + self.tiny(dtype)
+            error = np.where(size > 0, rounding, 0.0)
+        return np.where(size <= self.largest(dtype), error, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +132,8 @@ class Pairs(Algebra[Value]):
         if self.arithmetic.flushes and dtype.is_float:
             normal = self.arithmetic.tiny(dtype)
             bound = np.where(np.abs(value) < normal, np.abs(value), 0)
+        if dtype.is_float:
+            bound = bound + self.arithmetic.held(value, dtype)
         return _paired(value, bound)
 
     def zeros(self, shape: tuple[int, ...], dtype: DType) -> Value:
@@ -121,13 +144,14 @@ class Pairs(Algebra[Value]):
 
     def constant(self, number: bool | int | float, dtype: DType, ndim: int) -> Value:
         value = self.plain.constant(number, dtype, ndim)
-        bound = 0.0
+        bound: Array | float = 0.0
         if dtype.is_float and np.isfinite(float(number)):
             stored = float(
                 elementwise.numpy_constant(number, dtype.numpy).astype(float)
             )
             if stored != float(number):
                 bound = dtype.unit_roundoff * abs(float(number))
+            bound = bound + self.arithmetic.held(value, dtype)
         return _paired(value, bound)
 
     def where(self, mask: Array, yes: Value, no: Value) -> Value:
@@ -154,6 +178,9 @@ class Pairs(Algebra[Value]):
             if result.dtype == np.bool_:
                 return _paired(result, _doubt(op, values, bounds))
             error = bound_rules.propagated(op, values, bounds, result)
+            if op in ("add", "sub"):
+                error = np.where(_overflowed(args[0]), np.inf, error)
+                error = np.where(_overflowed(args[1]), np.inf, error)
             error = np.broadcast_to(error, result.shape)
             if dtype.is_float and op not in bound_rules.EXACT:
                 ulp = 2 * self.arithmetic.ulp.get(op, 0.5)
@@ -161,23 +188,39 @@ class Pairs(Algebra[Value]):
                 if op in _PRODUCTS:
                     # The other factor may underflow although the product does not.
                     far = np.abs(values[0]) * self.arithmetic.tiny(dtype)
-                    error = error + np.where(values[0] < -16, far, 0)
+                    left = (values[0] < -16) & np.isfinite(values[0])
+                    error = error + np.where(left, far, 0)
             infinite = sum(np.isinf(b).astype(float) for b in bounds)
-            return self._settled(result, error, np.asarray(infinite) > 0, dtype)
+            factors = args if op == "mul" else ()
+            overflowed = np.asarray(sum(map(_overflowed, factors), np.False_))
+            return self._settled(
+                result, error, np.asarray(infinite) > 0, dtype, overflowed
+            )
 
     def _rounded(self, value: Array, error: Array, ulp: float, dtype: DType) -> Array:
         """`error` and that of rounding: `ulp` times u, and what underflow costs."""
         size = np.abs(value) + error
-        error = error + ulp * self.arithmetic.unit(dtype) * size
+        rounded = error + ulp * self.arithmetic.unit(dtype) * size
         normal = _limit(dtype, "tiny")
-        low = (np.abs(value) - error < normal) & (size > 0)
-        return np.where(low, error + self.arithmetic.tiny(dtype), error)
+        low = (np.abs(value) - rounded < normal) & (size > 0)
+        rounded = np.where(low, rounded + self.arithmetic.tiny(dtype), rounded)
+        # An infinity is not rounded: x - inf is -inf, and certain.
+        return np.where(np.isfinite(value), rounded, error)
 
     def _settled(
-        self, value: Array, error: Array, doubtful: Array, dtype: DType
+        self,
+        value: Array,
+        error: Array,
+        doubtful: Array,
+        dtype: DType,
+        overflowed: Array | bool = False,
     ) -> Pair:
         """Where the type overflows, and where the value is no number."""
         error = np.asarray(error, np.float64)
+        if dtype.is_float and self.arithmetic.narrow is not None:
+            most = self.arithmetic.largest(dtype)
+            far = np.isfinite(value) & (np.abs(value) + error > most)
+            error = np.where(far | np.isnan(value), np.inf, error)
         if dtype.is_float:
             largest = _limit(dtype, "max")
             size = np.abs(value)
@@ -187,6 +230,7 @@ class Pairs(Algebra[Value]):
             value = np.where(surely, np.copysign(np.inf, value), value)
             error = np.where(perhaps, np.inf, error)
             lost = np.where(doubtful | (error == np.inf), np.inf, 0.0)
+            lost = np.where(surely | overflowed, np.maximum(lost, _OVERFLOWED), lost)
             error = np.where(np.isfinite(value), error, lost)
         return _paired(value, np.where(np.isnan(error), np.inf, error))
 
@@ -219,7 +263,8 @@ class Pairs(Algebra[Value]):
                 size = np.abs(result) + error
                 low = size < _limit(target, "tiny")
                 tiny = np.where(low & (size > 0), self.arithmetic.tiny(target), 0)
-                error = error + unit * size + tiny
+                rounded = error + unit * size + tiny
+                error = np.where(np.isfinite(result), rounded, error)
             return self._settled(result, error, np.isinf(value.bound), target)
 
     def outcomes(self, condition: Value) -> tuple[Array, Array]:
@@ -272,12 +317,13 @@ class Pairs(Algebra[Value]):
     ) -> list[Value]:
         if not _is_sum(monoid):
             return super().lifted(monoid, states, within)
-        value, bound = states[0].value, states[0].bound
+        value = states[0].value
+        bound = np.where(_overflowed(states[0]), np.inf, states[0].bound)
         count = np.ones(value.shape)
         if within is not None:
             value = np.where(within, value, np.zeros_like(value))
             bound, count = np.where(within, bound, 0), np.where(within, count, 0)
-        return [Sums(value, bound, np.abs(value), count, monoid.state[0])]
+        return [Sums(value, bound, _finite_size(value), count, monoid.state[0])]
 
     def combine(
         self,
@@ -327,9 +373,10 @@ class Pairs(Algebra[Value]):
             if self.arithmetic.flushes:
                 error = error + state.count * self.arithmetic.tiny(state.dtype)
             error = np.where(state.count > 0, error, 0)
-            largest = _limit(state.dtype, "max")
-            # A partial sum may overflow although the whole does not.
-            perhaps = np.isfinite(value) & (state.size + error > largest)
+            largest = self.arithmetic.largest(state.dtype)
+            # A partial sum may overflow although the whole does not, or the other way
+            # than the infinity that is among the terms.
+            perhaps = state.size + error > largest
             error = np.where(perhaps, np.inf, error)
             return [self._settled(value, error, np.isinf(state.bound), state.dtype)]
 
@@ -351,13 +398,15 @@ class Pairs(Algebra[Value]):
             super().scatter(monoid, target, points, value, template)
             return
         total, error = target.value.reshape(-1), target.bound.reshape(-1)
-        size, count = np.abs(total).astype(np.float64), np.zeros(total.shape)
+        size, count = _finite_size(total).astype(np.float64), np.zeros(total.shape)
         np.add.at(total, points, value.value)
-        np.add.at(error, points, value.bound)
-        np.add.at(size, points, np.abs(value.value).astype(np.float64))
+        np.add.at(error, points, np.where(_overflowed(value), np.inf, value.bound))
+        np.add.at(size, points, _finite_size(value.value).astype(np.float64))
         np.add.at(count, points, 1.0)
         unit = self.arithmetic.sum_unit(monoid.state[0])
         error += np.where(count > 0, _gamma(count, unit) * (size + error), 0)
+        largest = _limit(monoid.state[0], "max")
+        error[(count > 0) & (size + error > largest)] = np.inf
 
 
 # x times a function that falls to zero.
@@ -366,6 +415,20 @@ _PRODUCTS = frozenset({"silu", "gelu", "gelu_tanh"})
 
 def _is_sum(monoid: Monoid) -> bool:
     return monoid.name == "sum" and monoid.state[0].is_float
+
+
+# The bound of an infinity that finite operands gave. As a result it is certain, but in
+# a sum it need not appear: a fused multiply-add does not round the product.
+_OVERFLOWED = 1.0
+
+
+def _overflowed(value: Value) -> Array:
+    return np.asarray(np.isinf(value.value) & (value.bound > 0))
+
+
+def _finite_size(value: Array) -> Array:
+    """Absolute values; 0 of an infinity, which no rounding changes."""
+    return np.where(np.isfinite(value), np.abs(value), 0)
 
 
 def _gamma(n: Array, unit: float) -> Array:

@@ -113,7 +113,10 @@ def _sum(values: Sequence[Array], bounds: Sequence[Array], result: Array) -> Arr
 
 def _product(values: Sequence[Array], bounds: Sequence[Array], result: Array) -> Array:
     (x, y), (dx, dy) = values, bounds
-    return np.asarray(_times(np.abs(x), dy) + _times(np.abs(y), dx) + dx * dy)
+    error = _times(np.abs(x), dy) + _times(np.abs(y), dx) + dx * dy
+    # An infinity times what is certainly not zero, and certain in sign.
+    sure = np.isinf(x) & (np.abs(y) > dy) | np.isinf(y) & (np.abs(x) > dx)
+    return np.asarray(np.where(sure & np.isfinite(dx + dy), 0.0, error))
 
 
 def _times(size: Array, d: Array) -> Array:

@@ -7,23 +7,26 @@ receipts, fallbacks and every error.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opslib.dispatch import admission, outputs
+from opslib.dispatch import admission, outputs, shipped
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch.caches import Cache, kernel_for, program_for
 from opslib.dispatch.coalesce import coalesce
 from opslib.dispatch.plan import Plan, PlanKey
-from opslib.dispatch.route import Candidate, candidates
+from opslib.dispatch.route import Candidate, Measured, candidates, too_narrow
+from opslib.dispatch.routing import spec_hash
 from opslib.dispatch.state import Receipt, State, state
 from opslib.dispatch.strides import strides_of
 from opslib.errors import BackendUnavailable, CompileError, OpslibWarning
 from opslib.ir.bind import Given, bind
 from opslib.ir.binding import Binding, BoundInput, BoundOutput
 from opslib.language.syntax import Operator
+from opslib.runtime.protocol import Backend, Device
 
 _plans = Cache()
 
@@ -153,7 +156,9 @@ def _key(
         tuple(sorted((k, _frozen(v)) for k, v in request.attributes.items())),
         request.backend,
         request.results,
-        (settings.backend, settings.fallback) if settings else None,
+        (settings.backend, settings.fallback, settings.accumulate)
+        if settings
+        else None,
         library,
     )
     try:
@@ -203,8 +208,14 @@ def _make_plan(
         outputs.check(targets, binding, request.operator.name)
     refusals: list[str] = []
     allowed = settings is not None and settings.fallback != "error"
-    for candidate in candidates(flat, library, request.backend, settings, refusals):
-        plan, refusal = try_plan(request, binding, flat, library, candidate, targets)
+    accumulate = None if settings is None else settings.accumulate
+    order = measured_order(request, binding)
+    for candidate in candidates(
+        flat, library, request.backend, settings, refusals, order
+    ):
+        plan, refusal = try_plan(
+            request, binding, flat, library, candidate, targets, accumulate
+        )
         if plan is not None:
             return plan, "; ".join(refusals)
         refusals.append(f"{candidate.device.name}: {refusal}")
@@ -217,6 +228,16 @@ def _make_plan(
     )
 
 
+def measured_order(request: Request, binding: Binding) -> Measured:
+    """Backends in the order of the shipped timings; empty without any for the call."""
+    if not shipped.timings():
+        return ()
+    tensors: list[BoundInput | BoundOutput] = [*binding.inputs, *binding.outputs]
+    elements = sum(math.prod(t.view.extents) for t in binding.inputs)
+    spec = spec_hash(request.operator, request.library)
+    return shipped.fastest_first(spec, tensors[0].dtype.name, elements)
+
+
 def try_plan(
     request: Request,
     binding: Binding,
@@ -224,13 +245,21 @@ def try_plan(
     library: str,
     candidate: Candidate,
     targets: Sequence[Any] | None = None,
+    accumulate: str | None = None,
 ) -> tuple[Plan | None, str]:
-    """A plan on one device, or the reason why it cannot be."""
+    """A plan on one device, or the reason why it cannot be.
+
+    `accumulate` is the type in which sums have to be kept.
+    """
     backend, device = candidate.backend, candidate.device
     tensors: list[BoundInput | BoundOutput] = [*binding.inputs, *binding.outputs]
     for dtype in sorted({t.dtype for t in tensors}, key=str):
         if backend.arithmetic(dtype, device) is None:
             return None, f"it has no {dtype}"
+        if accumulate is not None and dtype.is_float:
+            refusal = too_narrow(backend, device, dtype, accumulate)
+            if refusal is not None:
+                return None, refusal
     at_home = tuple(
         library not in ("numpy", "torch", "scalar") and backend.owner(a) == device
         for a in flat
@@ -291,4 +320,17 @@ def _receipt(plan: Plan, flat: Sequence[Any], why: str) -> Receipt:
         tuple(tuple(getattr(a, "shape", ())) for a in flat),
         plan.device.simulated,
         why,
+        accumulator(plan.backend, plan.device, plan.binding),
     )
+
+
+def accumulator(backend: Backend, device: Device, binding: Binding) -> str:
+    """The narrowest type in which a call's sums of floats are kept."""
+    tensors: list[BoundInput | BoundOutput] = [*binding.inputs, *binding.outputs]
+    kept = [
+        promise.accumulator
+        for t in tensors
+        if t.dtype.is_float
+        and (promise := backend.arithmetic(t.dtype, device)) is not None
+    ]
+    return min(kept, key=lambda d: d.bits).name if kept else ""

@@ -12,7 +12,7 @@ import numpy as np
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch.call import Request, run, run_planned
 from opslib.dispatch.prepare import record
-from opslib.dispatch.signature import default_text, keywords
+from opslib.dispatch.signature import default_text, is_variadic, keywords
 from opslib.dispatch.state import state
 from opslib.errors import ArgumentError
 from opslib.ir.dtypes import DType
@@ -150,7 +150,7 @@ class Handle:
     def packer(self, request: Request) -> Any:
         """What makes the NamedTuple of a tuple of results; None for one result."""
         if self.result is None:
-            return None
+            return tuple if is_variadic(self.operator) else None
         names = self.result_names(request)
         fields = self.result._fields
         if tuple(names) == fields:
@@ -223,7 +223,8 @@ class Handle:
     def packed(self, request: Request, results: list[Any]) -> Any:
         """One result as it is, several as the operator's NamedTuple."""
         if self.result is None:
-            return results[0] if len(results) == 1 else tuple(results)
+            single = len(results) == 1 and not is_variadic(self.operator)
+            return results[0] if single else tuple(results)
         names = self.result_names(request)
         return self.result(**dict(zip(names, results, strict=True)))
 
@@ -245,6 +246,8 @@ _KEPT: dict[str, frozenset[type]] = {
     "bool": frozenset({bool}),
     "string": frozenset({str}),
     "float": frozenset({int, float}),
+    # 1 and 1.0 are one key, and not one program: never kept.
+    "number": frozenset(),
 }
 
 

@@ -91,7 +91,7 @@ def source(
 
     Args:
         handle: the operator.
-        backend: whose source.
+        backend: whose source; ``"numpy:float64"`` computes in float64.
         dtype: of the arrays; None means float32 where the spec allows it.
         rank: of every ``...``.
     """
@@ -109,13 +109,13 @@ def plan(
     handle: Handle, *arrays: Any, backend: str | None = None, **named: Any
 ) -> Plan:
     """The plan that a call with these arguments would run; nothing runs."""
-    tensors, attributes = _dealt(handle, arrays, named)
+    tensors, attributes = dealt(handle, arrays, named)
     request, flat = call.flattened(handle.request(tensors, attributes, None, backend))
     library = foreign.common_library(flat, handle.name)
     return call.find_plan(request, flat, library, state.get())[0]
 
 
-def _dealt(
+def dealt(
     handle: Handle, arrays: tuple[Any, ...], named: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Positional and named arguments as tensors and attributes."""
@@ -139,7 +139,7 @@ def _dealt(
 
 def cost(handle: Handle, *arrays: Any, **named: Any) -> Cost:
     """Operations and bytes of a call with these arguments: `opslib.analysis.cost`."""
-    tensors, attributes = _dealt(handle, arrays, named)
+    tensors, attributes = dealt(handle, arrays, named)
     binding = call.bound(handle.request(tensors, attributes))
     program = program_for(handle.operator, binding.statics, handle.library)
     elements = {t.name: math.prod(t.view.shape) for t in binding.inputs}
@@ -156,7 +156,7 @@ def bound(
     """
     from opslib.dispatch.judging import error_bounds
 
-    tensors, attributes = _dealt(handle, arrays, named)
+    tensors, attributes = dealt(handle, arrays, named)
     return error_bounds(handle, tensors, attributes, backend)
 
 
@@ -181,35 +181,43 @@ def explain(
     handle: Handle, *arrays: Any, backend: str | None = None, **named: Any
 ) -> Explanation:
     """Which device would run the call, with the kernel, and why not the others."""
-    tensors, attributes = _dealt(handle, arrays, named)
+    tensors, attributes = dealt(handle, arrays, named)
     request, flat = call.flattened(handle.request(tensors, attributes, None, backend))
     library = foreign.common_library(flat, handle.name)
     binding = call.bound(request)
+    settings = state.get()
+    accumulate = None if settings is None else settings.accumulate
     rows: list[tuple[str, str, str]] = []
     chosen = False
     asked: set[str] = set()
-    for candidate in route.candidates(flat, library, backend, state.get()):
+    order = call.measured_order(request, binding)
+    for candidate in route.candidates(flat, library, backend, settings, None, order):
         asked.add(candidate.device.name)
         if chosen:
             rows.append((candidate.device.name, "also", "an earlier device runs it"))
             continue
         try:
-            made, why = call.try_plan(request, binding, flat, library, candidate)
+            made, why = call.try_plan(
+                request, binding, flat, library, candidate, None, accumulate
+            )
         except OpslibError as error:
             made, why = None, error.message
         if made is None:
             rows.append((candidate.device.name, "no", why))
         else:
             chosen = True
-            kernel = made.kernel.skeleton
-            rows.append(
-                (candidate.device.name, "runs", f"{kernel}; {candidate.because}")
-            )
+            text = f"{made.kernel.skeleton}; {candidate.because}"
+            if accumulate is not None:
+                kept = call.accumulator(made.backend, made.device, binding)
+                text += f"; sums in {kept}" if kept else ""
+            rows.append((candidate.device.name, "runs", text))
     for device in registry.devices():
         if device.name not in asked:
             why = device.why_not or (
                 "a simulator, never chosen automatically"
                 if device.simulated
+                else "runs by its own name only"
+                if device.named_only
                 else "not in the order for these arrays"
             )
             rows.append((device.name, "no", why))

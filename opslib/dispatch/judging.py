@@ -101,6 +101,7 @@ def analysis_arithmetic(
     sums: dict[str, float] = {}
     ulp: dict[str, float] = {}
     flushes = False
+    narrow: DType | None = None
     # Attributes and constants are computed in these whatever the arrays are.
     for dtype in dict.fromkeys((*wanted, *map(compute_type, wanted))):
         promise = backend.arithmetic(dtype, device)
@@ -115,4 +116,5 @@ def analysis_arithmetic(
         for primitive, worst in promise.ulp.items():
             ulp[primitive] = max(ulp.get(primitive, 0.0), worst)
         flushes |= promise.flushes
-    return analysis.Arithmetic(units, sums, ulp, flushes)
+        narrow = narrow or promise.narrow
+    return analysis.Arithmetic(units, sums, ulp, flushes, narrow)

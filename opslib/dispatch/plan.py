@@ -14,7 +14,7 @@ from opslib.dispatch import arrays as foreign
 from opslib.dispatch import outputs
 from opslib.dispatch.caches import Cache, kernel_for, program_for
 from opslib.dispatch.coalesce import coalesce
-from opslib.dispatch.signature import python_name, result_class
+from opslib.dispatch.signature import is_variadic, python_name, result_class
 from opslib.dispatch.strides import Strides, host_strides
 from opslib.errors import ArgumentError, DTypeError, OpslibError, ShapeError, SpecError
 from opslib.ir.bind import Given, bind
@@ -92,6 +92,8 @@ class Plan:
         if targets is not None:
             outputs.check(targets, self.binding, name)
         results = self.execute(self._laid_out(flat), targets, out)
+        if is_variadic(self.operator):
+            return tuple(results)
         if len(results) == 1:
             return results[0]
         return _result_type(self.operator, self.key.results)(*results)
@@ -168,6 +170,8 @@ class Plan:
         `outputs` are arrays of the results' shapes to write, or None to allocate.
         Results have the callers' shapes.
         """
+        if not self.merged.outputs:
+            return []  # Such as unstack along an axis of length 0.
         backend = self.backend
         views = [
             backend.view(a, t.view)

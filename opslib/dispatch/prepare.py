@@ -63,6 +63,9 @@ def record(plan: Plan, arrays: Sequence[Any], pack: Any) -> Any:
             return None
         if not array.flags.aligned or any(s % array.itemsize for s in array.strides):
             return None
+    results = len(plan.binding.outputs)
+    if (pack is tuple and results < 2) or len(present) + results > 32:
+        return None  # A record hands one result on as it is, and has 32 places.
     outputs = [np.empty(t.shape, t.dtype.numpy) for t in plan.binding.outputs]
     merged = plan.merged
     views = [

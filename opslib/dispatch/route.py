@@ -5,13 +5,18 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from opslib.dispatch.routing import generator_stamp
 from opslib.dispatch.state import State
 from opslib.errors import BackendUnavailable
+from opslib.ir.dtypes import DTYPES, FLOAT32, DType
 from opslib.runtime import registry
 from opslib.runtime.protocol import Backend, Device
+
+# (backend, family, stamp), the fastest first.
+Measured = Sequence[tuple[str, str, str]]
 
 # With no measured rows. `numpy` is last: it is the reference, not a fast path.
 DEFAULT_ORDER = ("cpu", "jax", "numpy")
@@ -46,16 +51,19 @@ def candidates(
     argument: str | None,
     settings: State | None,
     refusals: list[str] | None = None,
+    measured: Measured = (),
 ) -> Iterator[Candidate]:
     """Devices in the order in which they are asked; loads backends lazily.
 
     A wanted device that cannot be used at all goes to `refusals`, where the fallback
-    policy allows another.
+    policy allows another. `measured` is the order in which a timing run found them
+    (`shipped.fastest_first`); a backend that has changed since is not taken by it.
 
     Raises:
         BackendUnavailable: the device the user asked for cannot be used, and the
             fallback policy is ``error``.
     """
+    accumulate = None if settings is None else settings.accumulate
     seen: set[str] = set()
     wanted = wanted_name(argument, settings)
     if wanted is not None:
@@ -69,17 +77,47 @@ def candidates(
             if refusals is not None:
                 refusals.append(f"{name}: {error.message}")
         else:
+            if ":" not in name:
+                device = summing(backend, device, accumulate)
             seen.add(device.name)
             yield Candidate(backend, device, because, wanted=True)
         if settings is None or settings.fallback == "error":
             return
-    for candidate in _automatic(arrays, library):
+    for candidate in _automatic(arrays, library, measured):
+        device = summing(candidate.backend, candidate.device, accumulate)
+        candidate = replace(candidate, device=device)
         if candidate.device.name not in seen:
             seen.add(candidate.device.name)
             yield candidate
 
 
-def _automatic(arrays: Sequence[Any], library: str) -> Iterator[Candidate]:
+def summing(backend: Backend, device: Device, accumulate: str | None) -> Device:
+    """The backend's device for sums in a type: this one, or one that promises it.
+
+    Where none does it stays this one, which then says why it cannot.
+    """
+    if accumulate is None or too_narrow(backend, device, FLOAT32, accumulate) is None:
+        return device
+    for other in backend.devices():
+        usable = other.why_not is None and not other.simulated
+        if usable and too_narrow(backend, other, FLOAT32, accumulate) is None:
+            return other
+    return device
+
+
+def too_narrow(
+    backend: Backend, device: Device, dtype: DType, accumulate: str
+) -> str | None:
+    """Why a device's sums of a float type are not those asked for, or None."""
+    promise = backend.arithmetic(dtype, device)
+    if promise is None or promise.accumulator.bits >= DTYPES[accumulate].bits:
+        return None
+    return f"it sums {dtype} in {promise.accumulator}, not in {accumulate}"
+
+
+def _automatic(
+    arrays: Sequence[Any], library: str, measured: Measured
+) -> Iterator[Candidate]:
     resident = residence(arrays, library)
     if resident is not None:
         yield Candidate(*resident, because="the arrays live there")
@@ -94,6 +132,16 @@ def _automatic(arrays: Sequence[Any], library: str) -> Iterator[Candidate]:
                 help=error.help,
             ) from None
         yield Candidate(backend, device, "named by OPSLIB_BACKEND")
+    for name, family, stamp in measured:
+        if name not in DEFAULT_ORDER or name not in registry.names():
+            continue
+        try:
+            backend, device = registry.device(name)
+        except BackendUnavailable:
+            continue
+        current = device.family == family and generator_stamp(name) == stamp
+        if current and not device.simulated:
+            yield Candidate(backend, device, "the fastest in the timings")
     for name in DEFAULT_ORDER:
         if name not in registry.names():
             continue

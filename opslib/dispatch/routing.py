@@ -1,10 +1,10 @@
 """The routing table: what conformance runs and self-checks say about kernels.
 
 A row is keyed by what makes a kernel: the spec, the generator, the dtype, the skeleton
-and the device family. Shipped rows come from CI; local verdicts lie in the cache
-folder, one small file each, so that many processes write without a lock and a damaged
-file costs one verdict. Failure wins over success: a kernel that was wrong anywhere on
-this machine is no candidate.
+and the device family. Shipped rows come from CI (`shipped`); local verdicts lie in the
+cache folder, one small file each, so that many processes write without a lock and a
+damaged file costs one verdict. Failure wins over success: a kernel that was wrong
+anywhere on this machine is no candidate.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
+from opslib.dispatch import shipped
 from opslib.errors import ArgumentError
 from opslib.language import printer, syntax
 from opslib.language.tree import walk
@@ -120,6 +121,7 @@ def forget() -> None:
     with _lock:
         _local.clear()
     _shipped.cache_clear()
+    shipped.forget()
     generator_stamp.cache_clear()
 
 
@@ -163,12 +165,6 @@ def rows_of(report: Mapping[str, Any]) -> Iterable[tuple[Key, State]]:
             yield key, row["state"]
 
 
-def shipped_text(report: Mapping[str, Any]) -> str:
-    """A report as a file of `routes/`."""
-    rows = [{**asdict(k), "state": s} for k, s in rows_of(report)]
-    return json.dumps({"schema": SCHEMA, "rows": rows}, indent=1) + "\n"
-
-
 # --- Hashes ------------------------------------------------------------------------
 
 
@@ -206,11 +202,14 @@ def _spec_hash(operator: syntax.Operator, library: Mapping[str, Any]) -> str:
 
 @functools.cache
 def generator_stamp(backend: str) -> str:
-    """Hash of every source that takes part in making a backend's kernels."""
+    """Hash of every source that takes part in making a backend's kernels.
+
+    The name of one of its devices stands for the backend.
+    """
     from opslib.runtime import registry
 
     digest = hashlib.sha256()
-    maker = type(registry.load(backend)).__module__
+    maker = type(registry.load(backend.partition(":")[0])).__module__
     package = maker.rpartition(".")[0] or maker
     for name in (*(f"opslib.{part}" for part in _MAKERS), package):
         module = import_module(name)
@@ -234,17 +233,13 @@ def _sources(folder: Traversable, path: str) -> Iterable[tuple[str, bytes]]:
 
 @functools.cache
 def _shipped() -> Mapping[Key, State]:
+    """The shipped rows; where two disagree, a failure counts."""
     found: dict[Key, State] = {}
-    folder = files("opslib.dispatch") / "routes"
-    for item in folder.iterdir() if folder.is_dir() else ():
-        if not item.name.endswith(".json"):
-            continue
-        table = json.loads(item.read_text("utf-8"))
-        if table.get("schema") != SCHEMA:
-            continue
-        for row in table["rows"]:
-            state: State = row.pop("state")
-            found[Key(**row)] = state
+    for row in shipped.rows():
+        for dtype in row.dtypes:
+            key = Key(row.spec, row.stamp, dtype, row.skeleton, row.family)
+            if found.get(key) != "fail":
+                found[key] = "fail" if row.state == "fail" else "pass"
     return found
 
 

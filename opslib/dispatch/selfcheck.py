@@ -16,7 +16,7 @@ import numpy as np
 
 from opslib.analysis.bound import evaluate_bounds, usage
 from opslib.dispatch.judging import analysis_arithmetic
-from opslib.errors import BackendUnavailable, CompileError
+from opslib.errors import BackendUnavailable, CompileError, DeviceFailure
 from opslib.ir.expr import Program
 from opslib.runtime.protocol import Backend, Device, Kernel
 
@@ -24,6 +24,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # A tail behind a vector of 4, 8 or 16 lanes, and small sizes for what must be small.
 _SIZES = ((17, 3, 9, 2), (3, 2, 4, 5), (9, 9, 9, 9), (4, 2, 2, 2), (1, 1, 1, 1))
+
+
+ENVIRONMENT = (
+    BackendUnavailable,
+    CompileError,
+    DeviceFailure,
+    MemoryError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ def self_check(
             continue
         try:
             results = _launch(backend, device, program, kernel, case, shapes)
-        except (CompileError, BackendUnavailable, MemoryError, OSError) as error:
+        except ENVIRONMENT as error:
             # Of the machine's state, not the kernel's: no verdict is kept of it.
             return Verdict("inconclusive", f"{type(error).__name__}: {error}")
         except Exception as error:

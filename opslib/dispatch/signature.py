@@ -16,6 +16,7 @@ from opslib.language import syntax
 _KINDS = {
     "int": "int",
     "float": "float",
+    "number": "float",
     "bool": "bool",
     "string": "str",
     "dtype": "DTypeLike",
@@ -135,14 +136,22 @@ def _parameter(k: Keyword) -> str:
 
 
 def _out_annotation(operator: syntax.Operator) -> str:
-    return "Array | None" if len(operator.results) == 1 else "tuple[Array, ...] | None"
+    single = len(operator.results) == 1 and not is_variadic(operator)
+    return "Array | None" if single else "tuple[Array, ...] | None"
 
 
 def result_annotation(operator: syntax.Operator) -> str:
-    """``Array``, or the name of the NamedTuple of several results."""
+    """``Array``, a tuple of a variadic result, or the NamedTuple of several."""
+    if is_variadic(operator):
+        return "tuple[Array, ...]"
     if len(operator.results) == 1:
         return "Array"
     return result_class(operator)
+
+
+def is_variadic(operator: syntax.Operator) -> bool:
+    """Whether the number of results depends on the call: they come as a tuple."""
+    return any(result.instances is not None for result in operator.results)
 
 
 def result_class(operator: syntax.Operator) -> str:
@@ -181,7 +190,7 @@ def function_source(operator: syntax.Operator) -> str:
         '    """',
         "    if out is None and backend is None and _state() is None:",
     ]
-    several = len(operator.results) > 1
+    several = len(operator.results) > 1 or is_variadic(operator)
     ignored = "  # type: ignore[no-any-return]" if several else ""
     fast = f"{handle}.fast({values})" if values else f"{handle}.plain"
     lines.append(f"        return {fast}({arrays}){ignored}")

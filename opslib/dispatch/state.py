@@ -12,6 +12,7 @@ from opslib.errors import ArgumentError
 from opslib.runtime import registry
 
 Fallback = Literal["error", "warn", "allow"]
+Accumulate = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Receipt:
         shapes: of the inputs, as the caller gave them.
         simulated: whether the device is a simulator.
         fallback: why the wanted device did not run it; empty when it did.
+        accumulate: the narrowest type that its long sums of floats are kept in, by the
+            backend's promise; empty without floats.
     """
 
     operator: str
@@ -35,6 +38,7 @@ class Receipt:
     shapes: tuple[tuple[int, ...], ...]
     simulated: bool = False
     fallback: str = ""
+    accumulate: str = ""
 
     def __str__(self) -> str:
         text = f"{self.operator} ran on {self.device} ({self.skeleton})"
@@ -50,11 +54,16 @@ class State:
     backend: str | None = None
     fallback: Fallback = "error"
     receipts: list[Receipt] | None = field(default=None, compare=False)
+    accumulate: str | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether a prepared call does all that these settings ask for."""
-        return self.receipts is None and self.fallback == "error"
+        return (
+            self.receipts is None
+            and self.fallback == "error"
+            and self.accumulate is None
+        )
 
 
 # None while nothing is set, which is what the fast path asks for.
@@ -66,6 +75,7 @@ def use(
     backend: str | None = None,
     *,
     fallback: Fallback | None = None,
+    accumulate: Accumulate | None = None,
 ) -> Iterator[None]:
     """Sets the backend (and policies) for the calls in a ``with`` block.
 
@@ -73,6 +83,10 @@ def use(
         backend: a backend's or device's name; None keeps the one in force.
         fallback: what happens when that device cannot run an operator: ``error``
             (the default), ``warn`` or ``allow`` (another device runs it).
+        accumulate: ``float32`` or ``float64``: long sums of floats are kept in a type
+            at least that wide; None keeps what is in force. A device that does not
+            promise it does not run the call. NumPy's computes in float64 throughout:
+            it is ``numpy:float64``, which then stands in for ``numpy``.
 
     The setting follows the context (threads start without it, tasks inherit it).
 
@@ -83,6 +97,11 @@ def use(
     if fallback not in (None, "error", "warn", "allow"):
         raise ArgumentError(
             f"fallback must be 'error', 'warn' or 'allow', not {fallback!r}",
+            code="E0704",
+        )
+    if accumulate not in (None, "float32", "float64"):
+        raise ArgumentError(
+            f"accumulate must be 'float32' or 'float64', not {accumulate!r}",
             code="E0704",
         )
     if backend is not None and not isinstance(backend, str):
@@ -98,6 +117,7 @@ def use(
         old,
         backend=backend if backend is not None else old.backend,
         fallback=fallback if fallback is not None else old.fallback,
+        accumulate=accumulate if accumulate is not None else old.accumulate,
     )
     token = state.set(new)
     try:

@@ -120,12 +120,13 @@ def _build(root: Path, request: Request) -> None:
         )
         _files.make_folder(final.parent.parent)
         _files.make_folder(final.parent)
-        _install(root, request.key, entry, final)
+        install(root, request.key, entry, final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _install(root: Path, key: str, entry: Path, final: Path) -> None:
+def install(root: Path, key: str, entry: Path, final: Path) -> None:
+    """Put a whole entry where it belongs; another process may have been faster."""
     try:
         os.rename(entry, final)
     except OSError as error:

@@ -33,6 +33,8 @@ class Device:
         family: key of the routing table, e.g. ``cpu-avx512``, ``sm_90``.
         simulated: never picked automatically.
         host_memory: whether kernels read NumPy arrays in place.
+        named_only: runs only by its own name, not by its backend's: its arithmetic is
+            not what a caller who names the backend would expect.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Device:
     family: str = ""
     simulated: bool = False
     host_memory: bool = True
+    named_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,15 @@ class Arithmetic:
         ulp: primitive -> worst error in units in the last place of the compute type;
             a primitive that is absent is correctly rounded.
         flushes: subnormal operands or results may become zero.
+        narrow: a type narrower than the compute type in which every value is held.
+            Beyond its range, and from a nan, anything may come, at every step.
     """
 
     unit_roundoff: float
     accumulator: DType
     ulp: Mapping[str, float] = field(default_factory=dict)
     flushes: bool = False
+    narrow: DType | None = None
 
 
 @runtime_checkable

@@ -117,7 +117,11 @@ def device(wanted: str) -> tuple[Backend, Device]:
     candidates = [
         d
         for d in backend.devices()
-        if d.name == wanted or d.backend == wanted or d.name.startswith(wanted + ":")
+        if d.name == wanted
+        or (
+            (d.backend == wanted or d.name.startswith(wanted + ":"))
+            and not d.named_only
+        )
     ]
     for d in candidates:
         if d.why_not is None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from opslib.dispatch import shipped
 from opslib.errors import OpslibError
 from opslib.runtime import registry
 
@@ -27,7 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", type=Path, help="write the report here; resumed when it exists"
     )
     parser.add_argument("--html", type=Path, help="write a page here")
-    parser.add_argument("--routes", type=Path, help="write routing table rows here")
+    parser.add_argument(
+        "--write-routes",
+        nargs="?",
+        type=Path,
+        const=shipped.folder(),
+        metavar="FOLDER",
+        help="take the verdicts into the routing table (default: the shipped one)",
+    )
     parser.add_argument(
         "--known-failures", type=Path, help="a TOML file besides the shipped one"
     )
@@ -46,7 +54,6 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _run(a: argparse.Namespace) -> int:
-    from opslib.dispatch import routing
     from opslib.testing import known, report, runner
 
     registry.device(a.backend)  # says what is wrong before anything starts
@@ -69,8 +76,8 @@ def _run(a: argparse.Namespace) -> int:
     _print(made, verbose=a.case is not None)
     if a.html is not None:
         a.html.write_text(report.to_html([made]), "utf-8")
-    if a.routes is not None:
-        a.routes.write_text(routing.shipped_text(report.to_json(made)), "utf-8")
+    if a.write_routes is not None:
+        print(shipped.write_routes(report.to_json(made), a.write_routes))
     return 1 if made.unexpected else 0
 
 

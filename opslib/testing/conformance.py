@@ -6,7 +6,8 @@ be killed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,9 +18,9 @@ from opslib.errors import BackendUnavailable
 from opslib.ir.dtypes import DTYPES
 from opslib.language import syntax
 from opslib.runtime import registry
-from opslib.testing import levels, structure
+from opslib.testing import levels, pairs, structure
 from opslib.testing.inputs import Case, NoCase, generator, make_case
-from opslib.testing.judge import Verdict, judge, reproduce
+from opslib.testing.judge import Verdict, judge, reproduce, run_case, trials
 from opslib.testing.levels import Drift
 from opslib.testing.shapes import dtypes_of
 from opslib.testing.values import special_values, strata
@@ -195,12 +196,14 @@ def verdicts(
 def verdict(
     handle: Handle, dtype: str, backend: str, number: int, seed: int = 0
 ) -> Verdict:
-    """Draws and judges one case; numbers from `STRATA` up are those of L1."""
+    """Draws and judges one case.
+
+    Numbers from `STRATA` up are those of L1, from `PAIRS` up rows of `pairs.toml`.
+    """
+    if number >= PAIRS:
+        return pair_verdict(dtype, backend, number, seed)
     try:
-        if number >= STRATA:
-            case = strata_case(handle, dtype, number - STRATA, seed)
-        else:
-            case = make_case(handle, dtype, number, seed)
+        case = case_of(handle, dtype, number, seed)
     except NoCase as error:
         return Verdict(number, "nocase", str(error).splitlines()[0])
     except Exception as error:
@@ -216,8 +219,44 @@ def verdict(
         return Verdict(number, "fail", f"{text}; {case.describe()}")
 
 
+@functools.lru_cache(maxsize=4096)
+def case_of(handle: Handle, dtype: str, number: int, seed: int) -> Case:
+    """The case of that number; drawn once, though it is gathered and then judged."""
+    if number >= STRATA:
+        return strata_case(handle, dtype, number - STRATA, seed)
+    return make_case(handle, dtype, number, seed)
+
+
+def calls_of(
+    handle: Handle, dtype: str, number: int, seed: int, backend: str
+) -> Iterator[Callable[[], object]]:
+    """Every call that judging the case of that number makes."""
+    if number >= PAIRS:
+        row, operators = pairs.rows()[number - PAIRS], pairs.Operators(backend, True)
+        yield functools.partial(pairs.sides, row, dtype, seed, operators)
+        return
+    case = case_of(handle, dtype, number, seed)
+    for trial in trials(handle, case):
+        yield functools.partial(run_case, handle, trial, backend)
+
+
 # Case numbers of the elementwise strata: STRATA + how many values.
 STRATA = 1_000_000
+# A case of rank 0: its variant (a third of its number) is the first of that rank.
+ZERO_D = 12
+# Relations with other operators: PAIRS + position in the table.
+PAIRS = 2_000_000
+
+
+def pair_verdict(dtype: str, backend: str, number: int, seed: int) -> Verdict:
+    """Holds a backend to a row of the table."""
+    try:
+        found = pairs.judge_row(backend, number - PAIRS, dtype, seed)
+    except Exception as error:
+        text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        return Verdict(number, "fail", f"{text}; {pairs.rows()[number - PAIRS].left}")
+    status, measure, message = found
+    return Verdict(number, status, message, () if measure is None else (measure,))
 
 
 def has_strata(handle: Handle, dtype: str) -> bool:
@@ -279,9 +318,16 @@ def strata_case(handle: Handle, dtype: str, count: int, seed: int) -> Case:
 def numbers_of(handle: Handle, dtype: str, profile: Profile) -> list[int]:
     """The case numbers of a profile."""
     numbers = list(range(profile.cases))
+    if profile.cases <= ZERO_D:
+        numbers.append(ZERO_D)
     if has_strata(handle, dtype):
         numbers.append(STRATA + profile.strata)
-    return numbers
+    return [*numbers, *pair_numbers(handle.name, dtype)]
+
+
+def pair_numbers(operator: str, dtype: str) -> list[int]:
+    """Case numbers of an operator's relations with others."""
+    return [PAIRS + k for k in pairs.rows_of(operator, dtype)]
 
 
 def skeleton_of(handle: Handle, dtype: str, backend: str, seed: int = 0) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,8 @@ class Case:
 
     Attributes:
         kind: one of `values.KINDS`.
-        tensors: for each tensor parameter an array, None, or a tuple of arrays.
+        tensors: for each tensor parameter an array, a Python scalar, None, or a tuple
+            of arrays.
         attributes: those that are given, flags for optional results included.
         out: ``fresh``, ``stepped``, ``alias`` (of the first input that fits), or "".
         layouts: of the arrays, in the order of the program's inputs.
@@ -62,16 +63,26 @@ class Case:
 
     @property
     def flat(self) -> list[Array]:
-        """All arrays, in the order of the program's inputs."""
-        return flatten(self.tensors)
+        """All arrays, in the order of the program's inputs; of scalars too."""
+        return [
+            np.asarray(a, t.dtype.numpy if isinstance(a, bool | int | float) else None)
+            for a, t in zip(flatten(self.tensors), self.binding.inputs, strict=True)
+        ]
+
+    @property
+    def weak(self) -> list[bool]:
+        """For each of `flat` whether the call has a Python scalar in its place."""
+        return [isinstance(a, bool | int | float) for a in flatten(self.tensors)]
 
     def describe(self) -> str:
         """The call in one line, for people."""
         shapes = [
-            f"{t.name} {a.dtype.name}{list(a.shape)}"
+            f"{t.name} Python {type(a).__name__}"
+            if isinstance(a, bool | int | float)
+            else f"{t.name} {a.dtype.name}{list(a.shape)}"
             + (f" {w}" if w != "contiguous" else "")
             for t, a, w in zip(
-                self.binding.inputs, self.flat, self.layouts, strict=True
+                self.binding.inputs, flatten(self.tensors), self.layouts, strict=True
             )
         ]
         given = [f"{k}={v!r}" for k, v in self.attributes.items()]
@@ -79,10 +90,24 @@ class Case:
         return f"{self.kind}: {', '.join(shapes + given + out)}"
 
 
-def flatten(tensors: tuple[Any, ...]) -> list[Array]:
-    """Arrays of a call in order, absent ones left out."""
+def flatten(tensors: tuple[Any, ...]) -> list[Any]:
+    """Arrays and scalars of a call in order, absent ones left out."""
     parts = [t if isinstance(t, tuple) else (t,) for t in tensors]
     return [a for part in parts for a in part if a is not None]
+
+
+def regrouped(tensors: tuple[Any, ...], flat: Sequence[Array]) -> tuple[Any, ...]:
+    """The call on other arrays; where it has a Python scalar it gets one again."""
+    rest = list(flat)
+
+    def one(given: Any) -> Any:
+        array = rest.pop(0)
+        return array.item() if isinstance(given, bool | int | float) else array
+
+    return tuple(
+        tuple(map(one, t)) if isinstance(t, tuple) else None if t is None else one(t)
+        for t in tensors
+    )
 
 
 def generator(*key: Any) -> np.random.Generator:
@@ -158,8 +183,8 @@ def _elements(
     kind: str,
     number: int,
     rng: np.random.Generator,
-) -> tuple[list[Array], str, tuple[str, ...]] | None:
-    """Arrays for the program's inputs, the kind they really have, and the layouts."""
+) -> tuple[list[Any], str, tuple[str, ...]] | None:
+    """Elements for the program's inputs, the kind they really have, the layouts."""
     binding = call.binding
     shapes, dtypes = _given(operator, call)
     domains = {s.name: values.Domain(s.low, s.high) for s in operator.clauses.samples}
@@ -171,7 +196,7 @@ def _elements(
     for t, shape, dtype in zip(binding.inputs, shapes, dtypes, strict=True):
         own = "random" if kind == "selector" else kind
         domain = domains.get(t.parameter)
-        arrays[t.name] = values.draw(rng, shape, dtype, own, domain)
+        arrays[t.name] = values.draw(rng, shape, dtype or t.dtype, own, domain)
     if selector is not None:
         made = one_hot(rng, program, binding, selector)
         which = next(t for t in binding.inputs if t.name == selector.tensor)
@@ -198,13 +223,18 @@ def _elements(
             layout = ("stepped", "transposed", "offset")[len(shown) % 3]
         arrays[t.name] = layouts.laid_out(array, layout)
         shown.append(layout)
-    return [arrays[t.name] for t in binding.inputs], kind, tuple(shown)
+    made_flat: list[Any] = [arrays[t.name] for t in binding.inputs]
+    for k, (t, given) in enumerate(zip(binding.inputs, dtypes, strict=True)):
+        if given is None:
+            shown[k] = "contiguous"
+            made_flat[k] = arrays[t.name].item()
+    return made_flat, kind, tuple(shown)
 
 
 def _given(
     operator: syntax.Operator, call: Call
 ) -> tuple[list[tuple[int, ...]], list[Any]]:
-    """Shapes and dtypes of the arrays as the caller gives them."""
+    """Shapes and dtypes of what the caller gives; None for a Python scalar's."""
     parts = [call.arguments[p.name] for p in operator.tensors]
     flat = [
         a
@@ -215,9 +245,7 @@ def _given(
     return [a.shape for a in flat], [a.dtype for a in flat]
 
 
-def _grouped(
-    operator: syntax.Operator, call: Call, flat: list[Array]
-) -> tuple[Any, ...]:
+def _grouped(operator: syntax.Operator, call: Call, flat: list[Any]) -> tuple[Any, ...]:
     rest = list(flat)
     tensors: list[Any] = []
     for p in operator.tensors:

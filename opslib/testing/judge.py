@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,13 @@ from opslib.dispatch.judging import (
     in_caller_axes,
     in_program_axes,
 )
-from opslib.errors import BackendUnavailable
+from opslib.errors import BackendUnavailable, KernelError, OpslibError
 from opslib.ir.bind import BoundOutput
 from opslib.ir.dtypes import compute_type, from_numpy
 from opslib.ir.evaluate import evaluate
 from opslib.runtime import registry
-from opslib.testing import layouts, levels, structure
-from opslib.testing.inputs import Case
+from opslib.testing import layouts, levels, relations, structure
+from opslib.testing.inputs import Case, again
 from opslib.testing.levels import Drift, Measure
 from opslib.testing.values import limits
 
@@ -84,7 +84,12 @@ def reference(case: Case, arithmetic: Arithmetic) -> Reference:
         for t, a in zip(binding.inputs, case.flat, strict=True)
     }
     sizes, scalars = binding.sizes, binding.scalars
-    if structure.is_exact(program):
+    # Where what is no number may come out as anything, bounds say how far that goes.
+    lost = arithmetic.narrow is not None and not all(
+        a.dtype.kind in "biu" or bool(np.isfinite(a.astype(np.float32)).all())
+        for a in inputs.values()
+    )
+    if structure.is_exact(program) and not lost:
         found = [evaluate(program, inputs, sizes, scalars)]
         if arithmetic.flushes:
             flushed = {k: flush(a) for k, a in inputs.items()}
@@ -204,15 +209,15 @@ def _touched(array: Array) -> bool:
 def judge(
     handle: Handle, case: Case, backend: str, arithmetic: Arithmetic | None = None
 ) -> Verdict:
-    """Runs a case twice and holds the results to every level that applies."""
+    """Runs a case, and those related to it; holds them to every level that applies."""
     if arithmetic is None:
         arithmetic = arithmetic_of(backend, case)
     with np.errstate(all="ignore"), routing.trust():
         known = reference(case, arithmetic)
         try:
             results, stray = run_case(handle, case, backend)
-            again, _ = run_case(handle, case, backend)
-            plain = again
+            repeated, _ = run_case(handle, case, backend)
+            plain = repeated
             if case.out:
                 plain, _ = run_case(handle, case, backend, out=False)
         except BackendUnavailable as error:
@@ -225,15 +230,36 @@ def judge(
         drifts: list[Drift] = []
         for k, t in enumerate(case.binding.outputs):
             measures += _output(case, arithmetic, known, k, t, results[k])
-            if plain is not again:
+            if plain is not repeated:
                 measures += _output(case, arithmetic, known, k, t, plain[k])
             judgement = known.judgements[k]
             drifting = t.dtype.is_float and case.kind in ("random", "strata")
             if results[k].dtype == t.dtype.numpy and judgement is not None and drifting:
                 drifts.append(levels.drift(results[k], judgement, t.dtype))
-            measures.append(levels.exact("M", again[k], [results[k]]))
-        measures += _doubled(handle, case, backend, plain)
+            measures.append(levels.exact("M", repeated[k], [results[k]]))
+            if plain is not repeated:
+                measures.append(_out_or_fresh(known, case, k, results[k], plain[k]))
+        exact = relations.exactness(case, known.probe)
+        base = relations.Answer(plain, known.judgements, exact)
+        measures += _related(handle, case, backend, arithmetic, base)
     return _verdict(case, known, measures, drifts, stray, arithmetic)
+
+
+def judge_once(handle: Handle, case: Case, backend: str) -> Verdict:
+    """Runs a case once, and nothing that is related to it: for tables of operators."""
+    arithmetic = arithmetic_of(backend, case)
+    with np.errstate(all="ignore"), routing.trust():
+        known = reference(case, arithmetic)
+        try:
+            results, _ = run_case(handle, case, backend, out=False)
+        except (BackendUnavailable, KernelError) as error:
+            return Verdict(case.number, "unsupported", error.message)
+        except OpslibError as error:
+            return Verdict(case.number, "fail", str(error).splitlines()[0])
+        measures: list[Measure] = []
+        for k, t in enumerate(case.binding.outputs):
+            measures += _output(case, arithmetic, known, k, t, results[k])
+    return _verdict(case, known, measures, [], "", arithmetic)
 
 
 def arithmetic_of(backend: str, case: Case) -> Arithmetic:
@@ -272,7 +298,7 @@ def _output(
         found += [] if measure is None else [measure]
     primitive = structure.single_primitive(case.program)
     if primitive is not None and t.dtype.is_float:
-        budget = levels.ulp_budget(primitive, arithmetic)
+        budget = levels.ulp_budget(primitive, arithmetic, t.dtype)
         used = levels.ulps(got, judgement, t.dtype, budget)
         found.append(levels.worst("L1", used, got, judgement.value))
     return found
@@ -282,36 +308,60 @@ def _shown(measure: Measure) -> tuple[tuple[int, ...], str, str]:
     return measure.place, measure.got, measure.want
 
 
-def _doubled(
-    handle: Handle, case: Case, backend: str, results: list[Array]
+def _out_or_fresh(
+    known: Reference, case: Case, k: int, given: Array, fresh: Array
+) -> Measure:
+    """M: what is written to `out` is what would have been returned."""
+    judgement = known.judgements[k]
+    bound = None if judgement is None else 2 * np.asarray(judgement.bound)
+    exact = relations.exactness(case, known.probe)
+    return relations.agree(f"out={case.out}", given, fresh, bound, exact)
+
+
+def _related(
+    handle: Handle,
+    case: Case,
+    backend: str,
+    arithmetic: Arithmetic,
+    base: relations.Answer,
 ) -> list[Measure]:
-    """M: f(2x) = 2^k f(x), to the bit, for sums of products of k inputs."""
-    power = structure.degree(case.program)
-    if power is None or case.kind != "random" or "windows" in case.layouts:
-        return []  # (values alone do not give overlapping windows back)
-    (t,) = case.binding.outputs
-    if any(a.dtype.kind in "biu" or not np.isfinite(a).all() for a in case.flat):
-        return []
-    # In the same layouts: another one may be summed in another order.
-    twice = [
-        layouts.laid_out(np.array(a) * a.dtype.type(2), layout)
-        for a, layout in zip(case.flat, case.layouts, strict=True)
-    ]
-    doubled = tuple(
-        tuple(twice.pop(0) for _ in x)
-        if isinstance(x, tuple)
-        else None
-        if x is None
-        else twice.pop(0)
-        for x in case.tensors
-    )
-    made = handle.call(doubled, dict(case.attributes), None, backend)
-    got, want = np.array(made), results[0] * t.dtype.numpy.type(2**power)
-    # Where nothing underflows or overflows on the way.
-    info = limits(t.dtype)
-    size = np.abs(results[0].astype(np.float64))
-    safe = (size > float(info.tiny) * 2**24) & (size < float(info.max) / 2**8)
-    return [levels.exact("M", np.where(safe, got, want), [want])]
+    """M: what other calls give, compared with what this one gave."""
+    measures: list[Measure] = []
+    for relation in relations.relations(handle, case):
+        answers = []
+        try:
+            for other in relation.cases:
+                results, _ = run_case(handle, other, backend)
+                judgements: Sequence[Judgement | None] = ()
+                if relation.judged:
+                    judgements = reference(other, arithmetic).judgements
+                answers.append(relations.Answer(results, judgements, False))
+        except OpslibError as error:
+            if all(_is_defined(other) for other in relation.cases):
+                text = str(error).splitlines()[0]
+                shown = f"{type(error).__name__}: {text} ({relation.name})"
+                measures.append(Measure("M", math.inf, (), shown, "a result"))
+            continue
+        measures += relation.check(base, answers)
+    return measures
+
+
+def _is_defined(case: Case) -> bool:
+    """Whether the spec has a value: parts of a call may hold indices outside it."""
+    try:
+        reference(case, Arithmetic())
+    except OpslibError:
+        return False
+    return True
+
+
+def trials(handle: Handle, case: Case) -> Iterator[Case]:
+    """Every call that judging a case makes."""
+    yield case
+    if case.out:
+        yield again(case, out="")
+    for relation in relations.relations(handle, case):
+        yield from relation.cases
 
 
 def _verdict(
@@ -356,4 +406,4 @@ def _slack(case: Case, arithmetic: Arithmetic) -> float | None:
     if primitive is None:
         return 0.0 if structure.degree(program) is not None else None
     narrow = 2.0 ** (dtype.mantissa - compute_type(dtype).mantissa)
-    return float((levels.ulp_budget(primitive, arithmetic) - 0.5) * narrow)
+    return float((levels.ulp_budget(primitive, arithmetic, dtype) - 0.5) * narrow)

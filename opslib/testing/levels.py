@@ -68,6 +68,12 @@ def _text(value: Any) -> str:
     return f"{number!r}" if value.dtype.itemsize > 4 else f"{number:.9g}"
 
 
+def wide(array: Array) -> Array:
+    """The array in float64, or in long double where that holds no more than it had."""
+    narrow = array.dtype.itemsize < 8
+    return array.astype(np.float64 if narrow else np.longdouble)
+
+
 # --- L0 ----------------------------------------------------------------------------
 
 
@@ -206,9 +212,14 @@ def _spacing(value: Array, dtype: DType) -> Array:
     return np.asarray(np.ldexp(1.0, exponent - dtype.mantissa), np.float64)
 
 
-def ulp_budget(primitive: str, arithmetic: Arithmetic) -> float:
-    """What the backend says of a primitive; half a unit where it says nothing."""
-    return arithmetic.ulp.get(primitive, 0.5)
+def ulp_budget(primitive: str, arithmetic: Arithmetic, dtype: DType) -> float:
+    """What the backend says of a primitive, in ulp of the compute type of `dtype`.
+
+    Half a unit where it says nothing; more where it computes in a narrower type.
+    """
+    compute = compute_type(dtype)
+    wider = arithmetic.unit(compute) / compute.unit_roundoff if compute.is_float else 1
+    return arithmetic.ulp.get(primitive, 0.5) * wider
 
 
 # --- L2, L3 ------------------------------------------------------------------------

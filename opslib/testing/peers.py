@@ -137,9 +137,12 @@ def _np_linspace(t: Sequence[Any], a: dict[str, Any]) -> Any:
 
 
 def _np_arange(t: Sequence[Any], a: dict[str, Any]) -> Any:
-    start, stop, step = int(a["start"]), a.get("stop"), int(a.get("step", 1))
-    low, high = (0, start) if stop is None else (start, int(stop))
-    return np.arange(low, high, step, dtype=np.int64).astype(_np_dtype(a, "int64"))
+    start, stop, step = a["start"], a.get("stop"), a.get("step", 1)
+    low, high = (0, start) if stop is None else (start, stop)
+    whole = all(isinstance(n, int) for n in (low, high, step))
+    return np.arange(low, high, step).astype(
+        _np_dtype(a, "int64" if whole else "float32")
+    )
 
 
 def _np_vander(t: Sequence[Any], a: dict[str, Any]) -> Any:
@@ -180,6 +183,7 @@ NUMPY: dict[str, Adapter] = {
     "astype": _np_astype,
     "concat": lambda t, a: np.concatenate(t[0], axis=a.get("axis", -1)),
     "stack": lambda t, a: np.stack(t[0], axis=a.get("axis", 0)),
+    "meshgrid": lambda t, a: np.meshgrid(*t[0], indexing=a.get("indexing", "xy")),
     "expand_dims": lambda t, a: np.expand_dims(t[0], a.get("axis", 0)),
     "nan_to_num": lambda t, a: np.nan_to_num(
         t[0], nan=a.get("value", 0.0), posinf=a.get("posinf"), neginf=a.get("neginf")
@@ -229,6 +233,13 @@ def _along(name: str) -> Adapter:
 
 def _torch() -> Any:
     return resolve("torch")
+
+
+def _index_put(t: Sequence[Any], a: dict[str, Any]) -> Any:
+    indices, adds = t[1].long(), a.get("accumulate", False)
+    if not adds and indices.unique().numel() < indices.numel():
+        raise Refused("which of several values stays is not defined in torch")
+    return _torch().index_put(t[0], (indices,), t[2], adds)
 
 
 def _normalised(name: str, eps: float) -> Adapter:
@@ -337,6 +348,8 @@ TORCH: dict[str, Adapter] = {
     "avg_pool1d": _rows("avg_pool1d", 1),
     "avg_pool2d": _rows("avg_pool2d", 2),
     "adaptive_avg_pool1d": _rows("adaptive_avg_pool1d", 1),
+    "adaptive_max_pool1d": _rows("adaptive_max_pool1d", 1),
+    "index_put": _index_put,
     "adaptive_avg_pool2d": _rows("adaptive_avg_pool2d", 2),
     "adaptive_max_pool2d": _rows("adaptive_max_pool2d", 2),
 }

@@ -192,7 +192,10 @@ def to_html(reports: Sequence[Report]) -> str:
     template = environment.from_string(text)
     shown = []
     for report in reports:
-        rows = sorted(report.outcomes, key=lambda o: (o.operator, o.dtype))
+        # What fails comes first: nobody should have to look for it.
+        rows = sorted(
+            report.outcomes, key=lambda o: (o.state != "fail", o.operator, o.dtype)
+        )
         counts = report.counts()
         cases = sum(o.cases for o in rows)
         shown.append({"report": report, "rows": rows, "counts": counts, "cases": cases})

@@ -14,13 +14,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from opslib.dispatch.handle import Handle
 from opslib.language.library import load_library
+from opslib.runtime import pool, registry
 from opslib.testing import known
 from opslib.testing.conformance import (
     PROFILES,
@@ -30,6 +31,7 @@ from opslib.testing.conformance import (
     family_of,
     numbers_of,
 )
+from opslib.testing.gather import Gathers, gather
 from opslib.testing.report import Report, read_report, write_json
 from opslib.testing.shapes import dtypes_of
 from opslib.testing.worker import decode
@@ -37,6 +39,10 @@ from opslib.testing.worker import decode
 Notify = Callable[[int, int, Outcome], None]
 # Importing opslib, and for some backends a compiler or a device's first start.
 _START_S = 120.0
+# Compiling the kernels of a bundle of jobs together, and how many jobs are one: enough
+# for a few translation units, few enough that no worker is left with the last of them.
+_GATHER_S = 900.0
+_BUNDLE = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +65,30 @@ class Worker:
 
     def send(self, job: Job, numbers: Sequence[int]) -> None:
         """Starts the process if need be and hands it a job."""
+        self._write(_described(job, numbers))
+
+    def gather(self, jobs: Sequence[Job], processes: int) -> None:
+        """Has the kernels of jobs compiled together, with so many compilers.
+
+        Whatever goes wrong here, killing a worker included, happens again to the one
+        case whose fault it is.
+        """
+        described = [_described(job, job.numbers) for job in jobs]
+        self._write({"gather": described, "processes": processes})
+        try:
+            message = self.read(_GATHER_S)
+        except queue.Empty:
+            message = None
+        if message is None:
+            self.kill()
+
+    def _write(self, message: Mapping[str, Any]) -> None:
         if self.process is None or self.process.poll() is not None:
             self._start()
         assert self.process is not None
         assert self.process.stdin is not None
-        text = {
-            "operator": job.operator,
-            "dtype": job.dtype,
-            "seed": job.seed,
-            "numbers": list(numbers),
-        }
         try:
-            self.process.stdin.write(json.dumps(text) + "\n")
+            self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
         except OSError:
             pass  # It is dead already; its end of file says so.
@@ -121,6 +139,15 @@ class Worker:
                 self.process.kill()
                 self.process.wait()
             self.process = None
+
+
+def _described(job: Job, numbers: Sequence[int]) -> dict[str, Any]:
+    return {
+        "operator": job.operator,
+        "dtype": job.dtype,
+        "seed": job.seed,
+        "numbers": list(numbers),
+    }
 
 
 def _environment() -> dict[str, str]:
@@ -217,13 +244,19 @@ def run(
     made = Report.new(backend, family, chosen.name, jobs[0].seed if jobs else 0)
     if report is not None and report.exists():
         made.resume(read_report(report))
-    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[Sequence[Job]] = queue.SimpleQueue()
     todo = [j for j in jobs if not made.has(j.operator, j.dtype, j.numbers)]
-    for job in todo:
-        waiting.put(job)
+    # A bundle is what is compiled together; the same jobs make the same bundles, so
+    # that what they compile is found again.
+    size = max(1, min(_BUNDLE, -(-len(todo) // max(1, workers))))
+    for start in range(0, len(todo), size):
+        waiting.put(todo[start : start + size])
+    gathers = isinstance(registry.device(backend)[0], Gathers)
+    processes = max(1, pool.available_threads() // max(1, workers))
     lock = threading.Lock()
     started = time.monotonic()
     saved = [started]
+    finished = [0]
 
     def finish(job: Job, tally: Tally) -> None:
         outcome = known.explained(tally.outcome(family), known_failures)
@@ -233,18 +266,21 @@ def run(
                 write_json(made, report)
                 saved[0] = time.monotonic()
             if notify is not None:
-                done = len(todo) - waiting.qsize()
-                notify(done, len(todo), outcome)
+                finished[0] += 1
+                notify(finished[0], len(todo), outcome)
 
     def work() -> None:
         worker = Worker(backend)
         while True:
             try:
-                job = waiting.get_nowait()
+                bundle = waiting.get_nowait()
             except queue.Empty:
                 worker.close()
                 return
-            finish(job, run_job(worker, job, chosen.limit_s))
+            if gathers:
+                worker.gather(bundle, processes)
+            for job in bundle:
+                finish(job, run_job(worker, job, chosen.limit_s))
 
     if in_process:
         _here(backend, todo, finish)
@@ -265,8 +301,9 @@ def _here(
     from opslib.testing.conformance import skeleton_of, verdicts
 
     for job in jobs:
-        tally = Tally(job.operator, job.dtype, backend, job.seed)
         handle = Handle(job.operator)
+        gather(backend, [(handle, job.dtype, job.numbers, job.seed)])
+        tally = Tally(job.operator, job.dtype, backend, job.seed)
         for found in verdicts(handle, job.dtype, backend, job.numbers, job.seed):
             tally.add(found)
         skeleton = skeleton_of(handle, job.dtype, backend, job.seed)

@@ -35,6 +35,9 @@ _SIZES = {
     "tiny": (1, 2, 3),
 }
 RANKS = (2, 1, 3, 2, 0, 1)
+# Variants of three cases each: every other one mixes dtypes, arrays without axes and
+# Python scalars, where a signature has room for them.
+MIXED = 2
 _TRIES = 600
 Given = Argument | tuple[Argument, ...] | None
 
@@ -71,6 +74,8 @@ class _Draw:
     packs: dict[str | None, list[int]] = field(default_factory=dict)
     rank: int = 1
     side: int = 0
+    mixed: bool = False
+    lone: bool = False
     attributes: dict[str, Any] = field(default_factory=dict)
     dtypes: dict[str, DType] = field(default_factory=dict)
 
@@ -197,6 +202,8 @@ class _Draw:
                 if isinstance(default, syntax.Number) and free.random() < 0.5:
                     return float(default.value) * free.choice((0.5, 1.0, 2.0))
                 return free.choice((0.0, 0.25, 0.5, 1.0, 1.5, 2.0, -1.0))
+            case "number":
+                return free.choice((0, 1, 2, 5, 9, -3, 0.25, 0.5, 2.5))
             case "shape":
                 return self._shape()
         if kind.kind in ("axis", "axes", "gap"):
@@ -282,8 +289,35 @@ class _Draw:
         if p.optional and self.fixed.random() < 0.4:
             return None
         if not p.variadic:
+            if self.mixed and self._has_company(p) and self.fixed.random() < 0.5:
+                return self._lone(p)
             return self._one(p, axis, 0)
         return tuple(self._one(p, axis, k) for k in range(self.fixed.randint(1, 4)))
+
+    def _has_company(self, p: syntax.Parameter) -> bool:
+        """Whether the dtype and the shape come from another operand as well."""
+        assert isinstance(p.type, syntax.TensorType)
+        anonymous = len(p.type.axes) == 1 and (
+            isinstance(p.type.axes[0], syntax.Pack) and p.type.axes[0].value is None
+        )
+        others = [
+            q.type
+            for q in self.operator.tensors
+            if q is not p and not q.optional and isinstance(q.type, syntax.TensorType)
+        ]
+        # The first of them stays an array: all scalars have no dtype to follow.
+        later = self.operator.tensors.index(p) > 0 or self.fixed.random() < 0.5
+        name = p.type.dtype.name
+        return anonymous and later and any(t.dtype.name == name for t in others)
+
+    def _lone(self, p: syntax.Parameter) -> Argument:
+        """One value for all elements: a Python scalar, or an array without axes."""
+        dtype = self._dtype(p)
+        if self.fixed.random() < 0.35 or self.lone:
+            return Argument(dtype, ())
+        self.lone = True
+        weak = "float" if dtype.is_float else "bool" if dtype.kind == "bool" else "int"
+        return Argument(None, (), weak)
 
     def _one(self, p: syntax.Parameter, axis: int | None, instance: int) -> Argument:
         assert isinstance(p.type, syntax.TensorType)
@@ -329,7 +363,7 @@ class _Draw:
             for q in self.operator.tensors
             if isinstance(q.type, syntax.TensorType)
         )
-        if tensors < 2 or self.fixed.random() > 0.1:
+        if tensors < 2 or self.fixed.random() > (0.4 if self.mixed else 0.1):
             return whole
         # A narrower dtype that promotes to the whole one.
         classes = {c.name: c.classes for c in self.operator.classes}
@@ -367,6 +401,7 @@ def draw_call(
         if _TRIES // 6 < attempt < _TRIES // 3:
             style = "small"
         draw = _Draw(operator, DTYPES[dtype], style, fixed, free)
+        draw.mixed = variant % MIXED == MIXED - 1
         draw.rank = RANKS[variant % len(RANKS)] if attempt < 50 else attempt % 4
         try:
             call = draw.call()

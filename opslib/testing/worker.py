@@ -3,6 +3,7 @@
 Jobs come as JSON lines on stdin, verdicts go as JSON lines to the original stdout. What
 a kernel prints goes to stderr, so that it cannot be taken for a verdict. Before each
 case its number is announced: if the process dies, the parent knows which one it was.
+A line ``{"gather": [jobs], "processes": n}`` has their kernels compiled beforehand.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from opslib.dispatch.handle import Handle
 from opslib.testing.conformance import skeleton_of, verdict
+from opslib.testing.gather import gather
 from opslib.testing.judge import Verdict
 from opslib.testing.levels import Drift, Measure
 
@@ -48,6 +50,18 @@ def serve(backend: str, jobs: TextIO, results: TextIO) -> None:
     handles: dict[str, Handle] = {}
     for line in jobs:
         job = json.loads(line)
+        if "gather" in job:
+            rows = [
+                (
+                    handles.setdefault(j["operator"], Handle(j["operator"])),
+                    j["dtype"],
+                    j["numbers"],
+                    j["seed"],
+                )
+                for j in job["gather"]
+            ]
+            say(gathered=gather(backend, rows, job["processes"]))
+            continue
         name, dtype, seed = job["operator"], job["dtype"], job["seed"]
         handle = handles.setdefault(name, Handle(name))
         for number in job["numbers"]:

@@ -30,6 +30,15 @@ class Bug:
     before: Before | None = None
     after: After | None = None
     stale: bool = False
+    # Only where the results are not in row-major order.
+    only_strided: bool = False
+    # Only the launch of that number, of programs of that name.
+    launch: int | None = None
+    program: str = ""
+
+
+# How often a program with a counted bug has been launched.
+LAUNCHES = [0]
 
 
 class FakeKernel:
@@ -56,7 +65,11 @@ class FakeKernel:
         if bug is None:
             return list(outputs)
         made = [np.array(o) for o in outputs]
-        if bug.after is not None:
+        here = not bug.only_strided or not all(o.flags.c_contiguous for o in outputs)
+        if bug.launch is not None:
+            here = self.program.name == bug.program and LAUNCHES[0] == bug.launch
+            LAUNCHES[0] += self.program.name == bug.program
+        if bug.after is not None and here:
             for target, changed in zip(
                 outputs, bug.after(self.program, given, made), strict=True
             ):
@@ -221,6 +234,70 @@ class IgnoresStrides(FakeBackend):
                 return self.inner.view(seen, view)
         return self.inner.view(array, view)
 
+
+# --- Bugs that break a relation, each another one ----------------------------------
+
+
+def _changed(change: Callable[[Array, list[Array]], Array]) -> After:
+    """`change` of each float result (in float64) and the inputs."""
+
+    def after(
+        program: Program, inputs: list[Array], outputs: list[Array]
+    ) -> list[Array]:
+        for o in outputs:
+            if o.dtype.kind not in "biu":
+                o[...] = change(o.astype(np.float64), inputs).astype(o.dtype)
+        return outputs
+
+    return after
+
+
+def _by_place(o: Array, inputs: list[Array]) -> Array:
+    return o + 0.01 * np.arange(o.size).reshape(o.shape)
+
+
+def _by_size(o: Array, inputs: list[Array]) -> Array:
+    return o * (1 + 0.01 * o.size)
+
+
+def _by_level(o: Array, inputs: list[Array]) -> Array:
+    return o + 0.01 * inputs[0].astype(np.float64).sum()
+
+
+def _bent(o: Array, inputs: list[Array]) -> Array:
+    return o + 0.01 * o * o
+
+
+def _lifted(o: Array, inputs: list[Array]) -> Array:
+    return o + 0.25
+
+
+def off(program: Program, inputs: list[Array], outputs: list[Array]) -> list[Array]:
+    """Every element of every result is another one."""
+    for o in outputs:
+        if o.dtype == np.bool_:
+            o[...] = ~o
+        elif o.dtype.kind in "iu":
+            o[...] = o + 1
+        else:
+            o[...] = (o.astype(np.float64) * 1.25 + 0.75).astype(o.dtype)
+    return outputs
+
+
+# Relation, bug, operators on which the relation must see it.
+RELATIONS: tuple[tuple[str, Bug, tuple[str, ...]], ...] = (
+    ("permuted", Bug("place", after=_changed(_by_place)), ("add", "softmax", "matmul")),
+    (":", Bug("size", after=_changed(_by_size)), ("exp", "softmax", "embedding")),
+    (
+        "+ ",
+        Bug("level", after=_changed(_by_level)),
+        ("softmax", "logprobs_from_logits"),
+    ),
+    ("2 ", Bug("bent", after=_changed(_bent)), ("matmul", "sum", "attention")),
+    ("as a sum", Bug("lifted", after=_changed(_lifted)), ("matmul", "conv2d", "mean")),
+    ("contiguous copies", Bug("ignored stride"), ("exp", "add", "softmax", "sort")),
+    ("out=", Bug("strided out", after=off, only_strided=True), ("exp", "add")),
+)
 
 BUGS = (
     Bug("wrong tail", after=_wrong_tail),

@@ -14,7 +14,7 @@ from opslib.errors import BackendUnavailable
 from opslib.language.library import load_library
 from opslib.runtime import registry
 from opslib.testing import known, runner
-from opslib.testing.conformance import Outcome
+from opslib.testing.conformance import Outcome, pair_numbers
 from opslib.testing.report import Report
 from opslib.testing.shapes import dtypes_of
 
@@ -47,7 +47,7 @@ def report(backend: str) -> Report:
     """All rows of a backend, in two workers at a time."""
     part = PARTS[backend]
     jobs = [
-        runner.Job(name, dtype, tuple(part["cases"]), 0)
+        runner.Job(name, dtype, (*part["cases"], *pair_numbers(name, dtype)), 0)
         for name in part.get("operators", load_library())
         for dtype in dtypes_of(Handle(name).operator)[: part["dtypes"]]
     ]

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from opslib.dispatch import caches, call
 from opslib.dispatch.handle import Handle
+from opslib.errors import OpslibError
 from opslib.language.library import load_library
 from opslib.runtime import registry
-from opslib.testing.conformance import Outcome, check
+from opslib.testing import pairs
+from opslib.testing.conformance import Outcome, check, verdicts
 
 
 def _load(name: str) -> Any:
@@ -62,6 +66,52 @@ def test_a_planted_bug_is_caught(bug: Any) -> None:
     found = outcomes(name, operators)
     missed = [o.operator for o in found if o.state != "fail"]
     assert not missed, f"{bug.name} is not seen in {', '.join(missed)}"
+
+
+@pytest.mark.parametrize(
+    ("relation", "bug", "operators"), fakes.RELATIONS, ids=lambda v: str(v)[:12]
+)
+def test_a_relation_sees_the_bug_that_breaks_it(
+    relation: str, bug: Any, operators: tuple[str, ...]
+) -> None:
+    """The relation itself: other levels see these bugs where there is a reference."""
+    name = fakes.install(bug, f"fake_relation_{bug.name.replace(' ', '_')}")
+    for operator in operators:
+        handle = Handle(operator)
+        with np.errstate(all="ignore"):
+            found = [
+                m.got
+                for verdict in verdicts(handle, "float32", name, range(24))
+                for m in verdict.measures
+                if m.level == "M" and not m.holds
+            ]
+        assert any(relation in got for got in found), f"{operator}: {found[:3]}"
+
+
+@pytest.mark.parametrize(
+    "k", range(len(pairs.rows())), ids=lambda k: pairs.rows()[k].of
+)
+def test_a_relation_between_operators_can_fail(k: int) -> None:
+    """One wrong result of the row's operator, and the row does not hold any more."""
+    row = pairs.rows()[k]
+    dtype = row.dtypes[0]
+    name = fakes.install(None, "fake_right")
+    status, _, message = pairs.judge_row(name, k, dtype, 0)
+    assert status == "pass", message
+    seen = []
+    for launch in range(4):
+        bug = fakes.Bug("off", after=fakes.off, launch=launch, program=row.of)
+        fakes.LAUNCHES[0] = 0
+        caches.kernels.clear()
+        call._plans.clear()
+        pairs._handle.cache_clear()
+        name = fakes.install(bug, "fake_off")
+        try:
+            status, _, _ = pairs.judge_row(name, k, dtype, 0)
+        except OpslibError:
+            status = "fail"  # (an index that is off is not one of the array)
+        seen.append(status)
+    assert "fail" in seen, f"{row.left} == {row.right}: {seen}"
 
 
 def test_the_catch_rate(capsys: pytest.CaptureFixture[str]) -> None:

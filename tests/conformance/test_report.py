@@ -250,6 +250,22 @@ def test_the_self_check_passes_and_fails(name: str) -> None:
     assert found.reason
 
 
+@pytest.mark.parametrize("failure", selfcheck.ENVIRONMENT)
+def test_a_failing_device_is_no_verdict(failure: type[Exception]) -> None:
+    """Out of memory or a lost driver must not brand the kernel as wrong for ever."""
+    backend, device = registry.device("numpy")
+    program = sample_program(Handle("exp"), "float32", rank=2)
+
+    class Unlucky:
+        skeleton = source = ""
+
+        def launch(self, inputs: Any, outputs: Any, sizes: Any, scalars: Any) -> Any:
+            raise failure("not the kernel's fault")
+
+    found = selfcheck.self_check(backend, device, program, Unlucky())
+    assert found.state == "inconclusive"
+
+
 def test_how_often_the_self_check_decides() -> None:
     from opslib.language.library import load_library
 

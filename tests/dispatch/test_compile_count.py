@@ -1,8 +1,9 @@
 """The compile budget: 1000 random shapes of an operator make at most 8 kernels.
 
-A sum over random axes has nine: kept and reduced axes alternate, beginning with either,
-up to four of them, and there is the sum over nothing. Arrays whose axes cannot merge
-(every second element along each) need more; those are not in the budget.
+That counts every function the CPU backend compiles: programs, and their variants for
+arrays that are not contiguous. Arrays whose axes cannot merge (every second element
+along each) need more; those are not in the budget, nor are attributes that make another
+program, such as each permutation of a transpose.
 """
 
 from __future__ import annotations
@@ -41,6 +42,19 @@ def add(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
     return [strided(rng, *whole), strided(rng, *cut)], {}
 
 
+def both(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
+    """Either array may be the one that is broadcast, along any axis."""
+    whole = shape(rng)
+    cuts = [[1 if rng.random() < 0.3 else n for n in whole] for _ in range(2)]
+    return [strided(rng, *c[rng.integers(0, 2) :]) for c in cuts], {}
+
+
+def where(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
+    (x, y), _ = both(rng)
+    condition = rng.integers(0, 2, [1 if rng.random() < 0.3 else n for n in x.shape])
+    return [condition.astype(bool), x, y], {}
+
+
 def softmax(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
     whole = (*shape(rng, 3), int(rng.integers(1, 9)))
     return [strided(rng, *whole)], {"axis": int(rng.integers(len(whole)))}
@@ -56,6 +70,30 @@ def total(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
     whole = shape(rng)
     chosen = tuple(k for k in range(len(whole)) if rng.random() < 0.5)
     return [strided(rng, *whole)], {"axis": chosen, "keepdims": bool(rng.integers(2))}
+
+
+def folded(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
+    """As `total`, of at least one element."""
+    whole = tuple(max(n, 1) for n in shape(rng))
+    chosen = tuple(k for k in range(len(whole)) if rng.random() < 0.5)
+    return [strided(rng, *whole)], {"axis": chosen, "keepdims": bool(rng.integers(2))}
+
+
+def argmax(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
+    whole = (*(max(n, 1) for n in shape(rng, 3)), int(rng.integers(1, 9)))
+    return [strided(rng, *whole)], {"axis": int(rng.integers(len(whole)))}
+
+
+def transpose(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
+    return [strided(rng, *shape(rng))], {}
+
+
+def concat(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
+    whole = [*shape(rng, 3), int(rng.integers(0, 5))]
+    axis = int(rng.integers(len(whole)))
+    other = [*whole]
+    other[axis] = int(rng.integers(0, 5))
+    return [strided(rng, *whole), strided(rng, *other)], {"axis": axis}
 
 
 def layer_norm(rng: Rng) -> tuple[list[Any], dict[str, Any]]:
@@ -80,7 +118,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     build = renderer.build
 
     def counted(*args: Any, **named: Any) -> Any:
-        made.extend(str(request[0].name) for request in args[0])
+        made.extend(str(lowered.name) for lowered in args[0])
         return build(*args, **named)
 
     monkeypatch.setattr(renderer, "build", counted)
@@ -89,23 +127,33 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     return made
 
 
+CASES: dict[str, tuple[str, Make]] = {
+    "add": ("add", add),
+    "add, either broadcast": ("add", both),
+    "where": ("where", where),
+    "softmax": ("softmax", softmax),
+    "matmul": ("matmul", matmul),
+    "sum": ("sum", total),
+    "max": ("max", folded),
+    "mean": ("mean", folded),
+    "argmax": ("argmax", argmax),
+    "transpose": ("transpose", transpose),
+    "concat": ("concat", concat),
+    "layer_norm": ("layer_norm", layer_norm),
+    "conv2d": ("conv2d", conv2d),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "make", [add, softmax, matmul, total, layer_norm, conv2d], ids=lambda f: f.__name__
-)
-def test_random_shapes_compile_few_kernels(make: Make, compiled: list[str]) -> None:
-    name = "sum" if make is total else make.__name__
+@pytest.mark.parametrize("case", CASES)
+def test_random_shapes_compile_few_kernels(case: str, compiled: list[str]) -> None:
+    name, make = CASES[case]
     function = getattr(opslib, name)
     function.handle._fast.clear()
-    kernels: dict[int, Any] = {}
     rng = np.random.default_rng(7)
     backend, _ = registry.device("cpu")
     assert backend.name == "cpu"
     for _ in range(1000):
         arrays, attributes = make(rng)
         function(*arrays, **attributes)
-        plan = function.plan(*arrays, **attributes)
-        kernels[id(plan.kernel)] = [t.view.extents for t in plan.merged.inputs]
-    assert len(kernels) <= BUDGET + 1, f"{len(kernels)} kernels, such as {kernels}"
-    # The CPU backend makes variants of a kernel, by which arrays are contiguous.
-    assert len(compiled) <= 3 * BUDGET, f"{len(compiled)} of {len(kernels)} kernels"
+    assert 0 < len(compiled) <= BUDGET, f"{len(compiled)} kernels were compiled"

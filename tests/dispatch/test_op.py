@@ -108,36 +108,24 @@ def test_a_spec_is_a_text(bad: Any) -> None:
         opslib.op(bad)
 
 
-@pytest.mark.parametrize(
-    ("body", "dtype", "under"),
-    [
-        ("x[i] / 2", "int64", "x[i] / 2"),
-        ("x[i] + (x[i] & 1)", "float64", "x[i] & 1"),
-        ("sqrt(x[i])", "int64", "sqrt(x[i])"),
-        ("x[i] + relu6(logsigmoid(x[i]))", "int64", "logsigmoid(x[i])"),
-    ],
-)
-def test_an_error_at_expansion_is_shown_in_the_text(
-    body: str, dtype: str, under: str
-) -> None:
-    if "logsigmoid" in body and "logsigmoid" not in opslib.operators():
-        pytest.skip("no such operator")
-    f = opslib.op(f"op f(x: T[n]) -> y: T[n]\n    y[i] = {body}\n")
+@pytest.mark.parametrize("body", ["x[i] / 2", "2 + (x[i] & 1)", "sqrt(x[i])"])
+def test_types_that_do_not_fit_are_shown_before_any_call(body: str) -> None:
     with pytest.raises(opslib.SpecError) as caught:
-        f(np.ones(3, dtype))
+        opslib.op(f"op f(x: T[n]) -> y: T[n]\n    y[i] = {body}\n")
+    assert caught.value.code == "E0413"
     lines = str(caught.value).splitlines()
     at = next(k for k, line in enumerate(lines) if "^" in line)
     first = lines[at].index("^")
-    assert lines[at - 1][first : first + lines[at].count("^")] == under
+    assert lines[at - 1][first : first + lines[at].count("^")] == "x[i]"
     assert "--> <op>:2:" in str(caught.value)
 
 
-def test_an_error_in_a_shipped_operator_is_shown_where_it_is_called() -> None:
-    f = opslib.op("op f(x: T[n]) -> y: T[n]\n    y[i] = x[i] + hardswish(x[i])\n")
-    with pytest.raises(opslib.SpecError, match="hardswish cannot stand here") as caught:
-        f(np.ones(3, np.int64))
+def test_an_operator_that_does_not_take_the_type_is_shown_where_it_is_called() -> None:
+    text = "op f(x: T[n]) -> y: T[n]\n    y[i] = x[i] + hardswish(x[i])\n"
+    with pytest.raises(opslib.SpecError, match="'hardswish' takes float") as caught:
+        opslib.op(text)
     assert "--> <op>:2:" in str(caught.value)
-    assert "^" * len("hardswish(x[i])") in str(caught.value)
+    opslib.op(text.replace("-> y: T[n]", "-> y: T[n] where T: float"))
 
 
 # --- hostile names and texts -------------------------------------------------------

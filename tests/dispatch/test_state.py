@@ -84,6 +84,74 @@ def test_an_unknown_backend() -> None:
         opslib.use(fallback="never").__enter__()  # type: ignore[arg-type]
 
 
+# --- Wider sums ---------------------------------------------------------------------
+
+LONG = np.random.default_rng(0).standard_normal(100_000).astype(np.float32)
+
+
+def summed(backend: str | None = None, **settings: Any) -> tuple[float, opslib.Receipt]:
+    """The error of the last of 100000 running sums, and what ran."""
+    with opslib.use(**settings), opslib.receipts() as found:
+        got = opslib.cumsum(LONG, backend=backend)
+    assert got.dtype == np.float32
+    return abs(float(got[-1]) - LONG.astype(np.float64).sum()), found[0]
+
+
+def test_wider_sums_on_request() -> None:
+    narrow, plain = summed(backend="numpy")
+    assert (plain.device, plain.accumulate) == ("numpy", "float32")
+    with opslib.use("numpy"):
+        under_use = summed(accumulate="float64")
+    asked, anywhere = (
+        summed("numpy", accumulate="float64"),
+        summed(accumulate="float64"),
+    )
+    for wide, receipt in (under_use, asked, anywhere):
+        assert (receipt.device, receipt.accumulate) == ("numpy:float64", "float64")
+        assert wide < narrow / 20
+    # Two settings, two plans: one does not answer for the other.
+    assert summed(backend="numpy")[1].device == "numpy"
+    assert summed(backend="numpy:float64")[1].device == "numpy:float64"
+
+
+def test_who_cannot_sum_wider_says_so() -> None:
+    why = "cpu: it sums float32 in float32, not in float64"
+    with opslib.use("cpu", accumulate="float64"):
+        with pytest.raises(opslib.BackendUnavailable, match=why):
+            opslib.sum(LONG)
+        opslib.sum(LONG.astype(np.float64))
+        opslib.sum(np.arange(5))  # no float, nothing to keep wider
+    _, receipt = summed(backend="cpu", accumulate="float64", fallback="allow")
+    assert receipt.device == "numpy:float64"
+    assert why in receipt.fallback
+    with pytest.warns(opslib.OpslibWarning, match=why):
+        summed(backend="cpu", accumulate="float64", fallback="warn")
+
+
+def test_half_precision_sums_are_wide_enough_for_float32() -> None:
+    with opslib.use("cpu", accumulate="float32"), opslib.receipts() as found:
+        opslib.sum(LONG.astype(np.float16))
+    assert found[0].accumulate == "float32"
+
+
+def test_wider_sums_in_explain_and_source() -> None:
+    with opslib.use(accumulate="float64"):
+        rows = {d: (v, why) for d, v, why in opslib.explain("sum", LONG).rows}
+    assert rows["cpu"] == ("no", "it sums float32 in float32, not in float64")
+    assert rows["numpy:float64"][0] == "runs"
+    assert rows["numpy:float64"][1].endswith("sums in float64")
+    assert "astype(np.float64)" in opslib.softmax.source("numpy:float64")
+    assert "float64" not in opslib.softmax.source("numpy")
+
+
+def test_wider_sums_nest_and_are_checked() -> None:
+    with opslib.use(accumulate="float64"), opslib.use("numpy"):
+        assert summed()[1].device == "numpy:float64"
+    assert summed(backend="numpy")[1].device == "numpy"
+    with pytest.raises(opslib.ArgumentError, match="accumulate must be"):
+        opslib.use(accumulate="float16").__enter__()  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The NumPy backend supports nothing."""

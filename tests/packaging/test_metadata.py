@@ -20,13 +20,17 @@ def folder_of(package: str, mapping: dict[str, str]) -> Path:
     return ROOT / package.replace(".", "/")
 
 
+# Data beside a package's modules, named in `package-data`.
+DATA = {"templates", "routes"}
+
+
 def folders_with_files(top: Path) -> set[Path]:
     """Folders under (and with) `top` that hold Python modules, headers or specs."""
     suffixes = {".py", ".op", ".c", ".h", ".json"}
     return {
         path.parent
         for path in top.rglob("*")
-        if path.suffix in suffixes and path.parent.name != "templates"
+        if path.suffix in suffixes and path.parent.name not in DATA
     }
 
 
