@@ -101,7 +101,7 @@ def wrapped(
     match parts:
         case (str() as text, Code() as operand):  # ``- x``, ``keyword=x``
             return wrapped(operand, before + text, after, width)
-        case (str() as text, "(", Code() as operand, ")") if not text[-1:].isalnum():
+        case (str() as text, "(", Code() as operand, ")") if not _names(text):
             group = Code(("(", operand, ")"))
             if text != "(":  # ``+ (a + b)``
                 return wrapped(group, before + text, after, width)
@@ -259,9 +259,14 @@ def named(root: Code, fresh: Iterator[str]) -> tuple[list[tuple[str, Code]], Cod
     return assignments, _tidy(renamed(root, names))
 
 
+def _names(text: str) -> bool:
+    """Whether a text ends in a name (``np.bool_``), and not in an operator."""
+    return text[-1:].isalnum() or text[-1:] == "_"
+
+
 def _calls(before: list[str | Code]) -> bool:
     """Whether a parenthesis after these parts holds arguments."""
-    return any(isinstance(b, Code) or b[-1:].isalnum() for b in before)
+    return any(isinstance(b, Code) or _names(b) for b in before)
 
 
 def _tidy(code: Code) -> Code:

@@ -16,7 +16,7 @@ from opslib.ir.view import View
 from opslib.runtime import protocol
 
 BACKEND = backend()
-(DEVICE,) = BACKEND.devices()
+DEVICE, WIDE = BACKEND.devices()
 rng = np.random.default_rng(0)
 
 

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import opslib
 from opslib.codegen import array_dialect, array_erf, array_helpers
 from opslib.codegen.array_code import call, infix, name, named, wrapped
 from opslib.codegen.array_style import JAX, NUMPY, render
+from opslib.ir.dtypes import DTYPES
 from opslib.ir.primitives import PRIMITIVES
 
 f32 = np.float32
@@ -211,3 +213,14 @@ def test_helpers_settle_what_numpy_leaves_open() -> None:
     assert h.shl(seven, np.int32([40])) == 0
     assert h.shr(-seven, np.int32([40])) == -1
     assert h.clipped(np.zeros((0, 3), f32), np.arange(2)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("dtype", sorted(DTYPES))
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_constant_of_every_type_can_be_called_for(dtype: str, value: int) -> None:
+    """``np.bool_(False)`` once lost its parentheses: the name ends in no letter."""
+    constant = str(bool(value)).lower() if dtype == "bool" else value
+    text = f"op filled(s: shape) -> y: {dtype}[...s]\n    y[...i] = {constant}"
+    got = opslib.op(text)((3,), backend="numpy")
+    assert got.dtype == DTYPES[dtype].numpy
+    assert (got == value).all()

@@ -1,0 +1,198 @@
+"""Generated kernels on a device: compiled by CANN, loaded, launched on a stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from opslib.errors import OpslibError
+from opslib.ir import expr
+from opslib.ir.dtypes import DTYPES
+from opslib.ir.evaluate import evaluate
+from opslib.ir.printer import fingerprint
+from opslib.runtime.cache import default_cache
+from opslib.runtime.cache_blobs import blob_key, cached_blob
+from opslib.runtime.failures import failed_check
+from opslib.runtime.toolchain import native_folder
+
+from ..ascend import plan
+from ..ascend.arguments import chosen
+from ..ascend.lower import lower, mangle
+from ..ascend.renderer import print_unit
+from ..ascend.simulator import integer_argument
+from ..targets import TARGETS, AscendTarget
+from .compiler import Compiler, compiler
+from .device import Chip, Context, DeviceArray, context
+
+# aclrtBinaryLoadOptionType and the magic numbers of aclrtBinaryLoadOptionValue.
+MAGIC = 2
+MIXED, VECTOR_CORE, CUBE_CORE = 0x43554245, 0x41415246, 0x41494343
+
+
+def binary(source: str, name: str, chip: Chip, version: str, by: Compiler) -> bytes:
+    """The device binary of a source, from the kernel cache where it is there.
+
+    Its key is the source, the architecture, the compiler and CANN's version.
+    """
+    arch = chip.arch or ""
+    key = blob_key("ascend", source, arch, by.kind, by.path, version)
+    describes = f"{by.kind} {by.path} (ACL {version}, dav-{arch})"
+
+    def make() -> bytes:
+        return by.compile(source, name, arch)
+
+    return cached_blob(default_cache(), key, name, source, describes, make)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AclKernel:
+    """See `opslib.runtime.protocol.Kernel`: asynchronous, on the context's stream.
+
+    Attributes:
+        program: what it computes.
+        made: its launches and arguments.
+        source: the Ascend C text.
+        functions: aclrtFuncHandle of each launch.
+    """
+
+    program: expr.Program
+    made: plan.Program
+    source: str
+    target: AscendTarget
+    chip: Chip
+    context: Context
+    functions: tuple[Any, ...]
+
+    @property
+    def skeleton(self) -> str:
+        """Which skeleton the kernel came from."""
+        return self.made.skeleton
+
+    def launch(
+        self,
+        inputs: Sequence[DeviceArray],
+        outputs: Sequence[Any],
+        sizes: Mapping[str, int],
+        scalars: Mapping[str, int | float],
+    ) -> Sequence[DeviceArray]:
+        """Enqueues the launches; gives arrays that they will fill."""
+        made = self.made
+        if made.host is not None:
+            extra = evaluate(made.host, {}, sizes, scalars)
+            scalars = {**scalars, **{k: v.item() for k, v in extra.items()}}
+        known = {**sizes, **scalars}
+        results = [
+            self.context.empty(
+                tuple(int(plan.number(e, known, {})) for e in t.shape), t.dtype.numpy
+            )
+            for t in self.program.outputs
+        ]
+        arrays: list[Any] = [*inputs, *results]
+        arrays += [None] * (len(made.pointers) - 3 - len(arrays))
+        lengths = plan.counts(made, arrays, known)
+        for k, pointer in enumerate(made.pointers[:-3]):
+            if arrays[k] is None:
+                assert pointer.buffer is not None
+                copies = self.target.vectors if pointer.private else 1
+                dtype = DTYPES[pointer.buffer.dtype.name].numpy
+                arrays[k] = self.context.empty((lengths[k] * copies,), dtype)
+        words = [
+            integer_argument(made, n, sizes, scalars, arrays) for _, n in made.values
+        ]
+        numbers = np.array([*words, *lengths, 0], np.int64)
+        reals = [float(scalars[n]) for _, n, _ in made.reals]
+        status = self.context.upload(np.zeros(4, np.int64))
+        arrays += [self.context.upload(numbers)]
+        arrays += [self.context.upload(np.array([*reals, 0.0], np.float32)), status]
+        shapes = ", ".join(str(a.shape) for a in (*inputs, *results))
+        where = f"{self.program.name} on arrays of {shapes}"
+        # What is enqueued uses these until the next synchronisation.
+        self.context.hold(arrays)
+        for k, launch in chosen(made, sizes, scalars):
+            function = self.functions[k]
+            blocks = launch.blocks or self.chip.vector_cores
+            self._launch(function, blocks, arrays, where)
+            if self.program.checks:
+                # An index that is out of bounds must not reach the launch that reads
+                # with it, nor its result the caller.
+                words = self.context.download(status).tolist()
+                if words[0]:
+                    raise failed_check(self.program, *words[1:])
+        return results
+
+    def _launch(
+        self, function: Any, blocks: int, arrays: Sequence[DeviceArray], where: str
+    ) -> None:
+        self.context.activate()
+        acl = self.context.acl
+        values = acl.ffi.new("void *[]", [acl.ffi.cast("void *", a.address)
+                                          for a in arrays])  # fmt: skip
+        pointers = acl.ffi.new(
+            "void *[]", [acl.ffi.addressof(values, k) for k in range(len(arrays))]
+        )
+        acl.call(
+            "aclrtLaunchKernelWithArgsArray",
+            function,
+            blocks,
+            self.context.stream,
+            acl.ffi.NULL,
+            pointers,
+            where=where,
+        )
+        self.context.launched(where)
+
+
+def self_contained(source: str) -> str:
+    """The text with opslib's own headers written out.
+
+    aclrtcCreateProg takes no headers (the documentation: "must be 0"), and finds only
+    those of CANN.
+    """
+    folder = native_folder()
+
+    def text(found: re.Match[str]) -> str:
+        header = folder / found[1]
+        return header.read_text(encoding="utf-8") if header.is_file() else found[0]
+
+    return re.sub(r'#include "(opslib_\w+\.h)"', text, source)
+
+
+def kernel(program: expr.Program, chip: Chip) -> AclKernel:
+    """Compiles and loads a program.
+
+    Raises:
+        CompileError: CANN's compiler refused the text; with its log.
+        KernelError: the binary does not load.
+    """
+    assert chip.arch is not None
+    target = TARGETS[int(chip.arch)]
+    made = lower(program, f"{mangle(program.name)}_{fingerprint(program)[:8]}", target)
+    source = self_contained(print_unit([made]))
+    here = context(chip.index)
+    data = binary(source, made.name, chip, here.acl.version, compiler())
+    acl = here.acl
+    here.activate()
+    option = acl.ffi.new("aclrtBinaryLoadOption *")
+    option.type = MAGIC
+    option.value.magic = MIXED
+    options = acl.ffi.new("aclrtBinaryLoadOptions *")
+    options.options, options.numOpt = option, 1
+    loaded = acl.ffi.new("aclrtBinHandle *")
+    try:
+        acl.call(
+            "aclrtBinaryLoadFromData", data, len(data), options, loaded, where=made.name
+        )
+        functions = []
+        for launch in made.launches:
+            found = acl.ffi.new("aclrtFuncHandle *")
+            name = launch.name.encode()
+            acl.call("aclrtBinaryGetFunction", loaded[0], name, found, where=made.name)
+            functions.append(found[0])
+    except OpslibError as error:
+        error.help = error.help or "run `opslib doctor`: CANN and driver must fit"
+        raise
+    return AclKernel(program, made, source, target, chip, here, tuple(functions))

@@ -1,0 +1,1 @@
+"""Ascend C, generated from `Loops`, for Huawei's NPUs."""

@@ -1,0 +1,62 @@
+"""Addresses on the chip: how long a tile may be, and that everything fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..targets import AscendTarget
+from .machine import Buffer
+from .plan import SIZES
+
+# Elements of a tile are a multiple of this, so that every tensor is whole repeats.
+STEP = 256
+# More than this gains nothing: one DMA moves 16 KiB and more.
+MOST = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A tensor of one element for each of the tile, or of fixed length.
+
+    Attributes:
+        name, ctype, note: see `Buffer`.
+        per: elements are the tile's divided by this (8 for masks); 0: `fixed` ones.
+        fixed: elements, where `per` is 0.
+    """
+
+    name: str
+    ctype: str
+    per: int = 1
+    fixed: int = 0
+    note: str = ""
+
+
+def allocate(tiles: Sequence[Tile], target: AscendTarget) -> tuple[int, list[Buffer]]:
+    """The tile's length in elements, and the buffers in UB.
+
+    Raises:
+        ValueError: not even the shortest tile fits.
+    """
+    fixed = sum(_rounded(t.fixed * SIZES[t.ctype]) for t in tiles if not t.per)
+    each = sum(SIZES[t.ctype] / t.per for t in tiles if t.per)
+    length = MOST
+    if each:
+        length = min(MOST, int((target.ub_usable - fixed) / each) // STEP * STEP)
+        # A power of two, so that a fold by halves ends at one.
+        while length & (length - 1):
+            length &= length - 1
+    if length < STEP:
+        raise ValueError(
+            f"UB of {target.ub_usable} bytes holds no tile of {len(tiles)} tensors"
+        )
+    buffers = []
+    for t in tiles:
+        count = length // t.per if t.per else t.fixed
+        size = _rounded(count * SIZES[t.ctype])
+        buffers.append(Buffer(t.name, t.ctype, size, "ub", t.note))
+    return length, buffers
+
+
+def _rounded(size: int) -> int:
+    return (size + 31) // 32 * 32

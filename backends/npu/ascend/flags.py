@@ -1,0 +1,310 @@
+"""Derives flags and barriers from what instructions touch; no more than are needed.
+
+Runs of the kernel are walked with a vector clock for each pipe. Where an instruction
+touches what an earlier one of another pipe touched, and nothing orders the two, a flag
+is set after the first and waited for before the second, in the innermost body that
+holds both; from one turn of a loop to the next it is also set once before and waited
+for once after everything. Afterwards every flag is taken out again unless the kernel
+needs it: one that another implies goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .machine import Access, Block, Instruction, Launch, Node, Sync, syncs
+from .traces import Step, has_else, runs
+
+# Pipes on which an instruction may begin before the one before it has ended, so that
+# two of them that touch the same memory want a barrier (PipeBarrier's page).
+OVERLAPPING = frozenset({"V", "M", "MTE1", "MTE2", "MTE3", "FIX"})
+_ROUNDS = 400
+
+
+class Unordered(Exception):
+    """Two steps that nothing orders."""
+
+    def __init__(self, first: Step, second: Step, why: str) -> None:
+        super().__init__(why)
+        self.first, self.second = first, second
+
+
+def insert_flags(launch: Launch, event_ids: int = 6) -> None:
+    """Adds the flags that `launch` needs to its body, with event ids.
+
+    Raises:
+        ValueError: a pair of pipes needs more events than there are.
+    """
+    planner = _Planner(launch.body)
+    planner.complete()
+    planner.prune()
+    planner.share(event_ids)
+    planner.prune()
+    _number(launch.body, event_ids)
+
+
+def first_conflict(body: list[Node]) -> Unordered | None:
+    """The first two steps of any run that conflict and are not ordered."""
+    for run in runs(body):
+        found = _walk(run)
+        if found is not None:
+            return found
+    return None
+
+
+# -- clocks ---------------------------------------------------------------------------
+
+_Clock = dict[str, int]
+
+
+def _join(a: _Clock, b: _Clock) -> None:
+    for pipe, time in b.items():
+        if time > a.get(pipe, 0):
+            a[pipe] = time
+
+
+def _walk(run: list[Step]) -> Unordered | None:
+    """One run with a clock for each pipe: what it knows to be complete."""
+    known: dict[str, _Clock] = {}
+    issued: _Clock = {}
+    touched: dict[str, list[tuple[Step, Access, str, int]]] = {}
+    flags: dict[int, tuple[_Clock, Step]] = {}
+    waited: dict[int, tuple[int, str, Step]] = {}
+    for step in run:
+        node = step.node
+        if isinstance(node, Sync):
+            mine = known.setdefault(node.source, {})
+            if node.kind == "barrier":
+                mine[node.source] = issued.get(node.source, 0)
+            elif node.kind == "set":
+                now = dict(mine)
+                now[node.source] = issued.get(node.source, 0)
+                last = waited.get(node.group)
+                if last is not None and mine.get(last[1], 0) < last[0]:
+                    # The flag may be set before it was waited for the last time.
+                    return Unordered(last[2], step, "overtaken")
+                if node.group in flags:
+                    return Unordered(flags[node.group][1], step, "set twice")
+                flags[node.group] = now, step
+            else:
+                if node.group not in flags:
+                    return Unordered(step, step, "never set")
+                theirs = known.setdefault(node.target, {})
+                _join(theirs, flags.pop(node.group)[0])
+                issued[node.target] = issued.get(node.target, 0) + 1
+                waited[node.group] = issued[node.target], node.target, step
+                if node.target not in OVERLAPPING:
+                    theirs[node.target] = issued[node.target]
+            continue
+        pipe = node.pipe
+        mine = known.setdefault(pipe, {})
+        for access in node.accesses:
+            for earlier, other, where, time in touched.get(access.buffer, ()):
+                if mine.get(where, 0) >= time or not _clash(
+                    earlier, other, step, access
+                ):
+                    continue
+                return Unordered(earlier, step, "unordered")
+        issued[pipe] = issued.get(pipe, 0) + 1
+        if pipe not in OVERLAPPING:
+            mine[pipe] = issued[pipe]
+        for access in node.accesses:
+            touched.setdefault(access.buffer, []).append(
+                (step, access, pipe, issued[pipe])
+            )
+    return None
+
+
+def _clash(first: Step, a: Access, second: Step, b: Access) -> bool:
+    if not (a.write or b.write):
+        return False
+    if not a.is_global:
+        return True
+    if a.side != b.side:
+        return False
+    turns, others = dict(first.turns), dict(second.turns)
+
+    def differ(loops: set[int]) -> bool:
+        return any(turns.get(n) != others.get(n) for n in loops)
+
+    if differ(set(a.parallel) & set(b.parallel)):
+        return False
+    return not (a.place and a.place == b.place and differ(set(a.turns) & set(b.turns)))
+
+
+# -- planning -------------------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class _Planner:
+    body: list[Node]
+    groups: int = 0
+
+    def complete(self) -> None:
+        """Adds flags until nothing is unordered."""
+        for _ in range(_ROUNDS):
+            found = first_conflict(self.body)
+            if found is None:
+                return
+            self._order(found)
+        raise ValueError("flags: no end in sight")
+
+    def _order(self, found: Unordered) -> None:
+        first, second = found.first, found.second
+        source, target = _pipe(first.node), _pipe(second.node, setting=True)
+        depth = 0
+        while first.path[depth] == second.path[depth]:
+            depth += 1
+        body = self.body
+        for _, place in first.path[:depth]:
+            block = body[place]
+            assert isinstance(block, Block)
+            body = block.body
+        (turn, at), (later, before) = first.path[depth], second.path[depth]
+        while turn != later and at == before:
+            # Both are in one branch: there the flag is set and waited for in pairs,
+            # however often the branch is taken.
+            block = body[at]
+            if not isinstance(block, Block) or block.kind == "loop":
+                break
+            body, depth = block.body, depth + 1
+            at, before = first.path[depth][1], second.path[depth][1]
+        self.groups += 1
+        at, before = _after(body, at), _before(body, before)
+        if source == target:
+            body.insert(before, Sync("barrier", source, source, self.groups))
+            return
+        set_, wait = (
+            Sync(kind, source, target, self.groups) for kind in ("set", "wait")
+        )
+        if at <= before:
+            # Also from one turn to the next: the flag of the next turn covers it.
+            body.insert(before, wait)
+            body.insert(at, set_)
+            return
+        assert turn != later
+        body.insert(at, set_)
+        body.insert(before, wait)
+        # Primed and drained in the kernel's own body: within an outer loop the next
+        # priming could overtake the draining before it.
+        place = first.path[0][1]
+        end = _after(self.body, place)
+        self.body.insert(end, Sync("wait", source, target, self.groups))
+        start = _before(self.body, place)
+        self.body.insert(start, Sync("set", source, target, self.groups))
+
+    def prune(self) -> None:
+        """Takes out each flag that the rest makes superfluous."""
+        for group in range(1, self.groups + 1):
+            removed = _without(self.body, group)
+            if first_conflict(removed) is None:
+                _remove(self.body, group)
+
+    def share(self, event_ids: int) -> None:
+        """Has flags of one pair of pipes share an event, where there are too many."""
+        pairs: dict[tuple[str, str], list[int]] = {}
+        for sync in syncs(self.body):
+            if sync.kind != "barrier":
+                groups = pairs.setdefault((sync.source, sync.target), [])
+                if sync.group not in groups:
+                    groups.append(sync.group)
+        for groups in pairs.values():
+            while len(groups) > event_ids:
+                if not self._share_one(groups):
+                    break
+
+    def _share_one(self, groups: list[int]) -> bool:
+        for k, second in enumerate(groups):
+            for first in groups[:k]:
+                made = _joined(self.body, first, second)
+                if made is not None and first_conflict(made) is None:
+                    self.body[:] = made
+                    groups.remove(second)
+                    return True
+        return False
+
+
+def _joined(body: list[Node], first: int, second: int) -> list[Node] | None:
+    """A copy in which two groups are one: primed before both, drained after both."""
+    ends = {
+        g: [
+            k
+            for k, n in enumerate(body)
+            if isinstance(n, Sync) and n.group == g and len(_within(body, g)) == 4
+        ]
+        for g in (first, second)
+    }
+    a, b = ends[first], ends[second]
+    if bool(a) != bool(b):
+        return None
+    dropped = {max(a[0], b[0]), min(a[-1], b[-1])} if a else set()
+    kept = [n for k, n in enumerate(body) if k not in dropped]
+    return _renamed(kept, second, first)
+
+
+def _within(body: list[Node], group: int) -> list[Sync]:
+    return [s for s in syncs(body) if s.group == group]
+
+
+def _renamed(body: list[Node], old: int, new: int) -> list[Node]:
+    found: list[Node] = []
+    for node in body:
+        if isinstance(node, Block):
+            inner = _renamed(node.body, old, new)
+            found.append(Block(node.kind, node.head, inner, node.number))
+        elif isinstance(node, Sync) and node.group == old:
+            found.append(Sync(node.kind, node.source, node.target, new))
+        else:
+            found.append(node)
+    return found
+
+
+def _after(body: list[Node], place: int) -> int:
+    """Where a statement goes after the one at `place`: not between two branches."""
+    while has_else(body, place):
+        place += 1
+    return place + 1
+
+
+def _before(body: list[Node], place: int) -> int:
+    while place and has_else(body, place - 1):
+        place -= 1
+    return place
+
+
+def _pipe(node: Instruction | Sync, setting: bool = False) -> str:
+    if isinstance(node, Instruction):
+        return node.pipe
+    return node.source if setting else node.target
+
+
+def _without(body: list[Node], group: int) -> list[Node]:
+    """A copy of the tree without a group."""
+    found: list[Node] = []
+    for node in body:
+        if isinstance(node, Block):
+            inner = _without(node.body, group)
+            found.append(Block(node.kind, node.head, inner, node.number))
+        elif not (isinstance(node, Sync) and node.group == group):
+            found.append(node)
+    return found
+
+
+def _remove(body: list[Node], group: int) -> None:
+    body[:] = [n for n in body if not (isinstance(n, Sync) and n.group == group)]
+    for node in body:
+        if isinstance(node, Block):
+            _remove(node.body, group)
+
+
+def _number(body: list[Node], event_ids: int) -> None:
+    """Event ids: each flag of a pair of pipes has its own."""
+    taken: dict[tuple[str, str], dict[int, int]] = {}
+    for sync in syncs(body):
+        if sync.kind == "barrier":
+            continue
+        events = taken.setdefault((sync.source, sync.target), {})
+        sync.event = events.setdefault(sync.group, len(events))
+    for (source, target), events in taken.items():
+        if len(events) > event_ids:
+            raise ValueError(f"flags: {len(events)} events of {source}_{target}")

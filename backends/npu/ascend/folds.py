@@ -1,0 +1,285 @@
+"""Reductions on the vector unit: a tile of partial states, folded at the end.
+
+Floats are summed by ReduceSum; every other fold goes by halves of the tile, so that a
+nan is kept whatever the instruction does with it.
+"""
+
+from __future__ import annotations
+
+from opslib.codegen.c_expressions import Entry
+from opslib.codegen.c_types import LOOSE, value_type
+from opslib.ir.dtypes import BOOL
+from opslib.ir.expr import Axis, Expr, Index, Prim, Var, substitute, walk
+from opslib.ir.loops import Let, Reduce
+from opslib.ir.monoid import Monoid
+
+from .lanes import LanePrinter
+from .lanes_state import Cannot, Chunk
+from .machine import Access
+from .vector import TileValues, Value
+
+# How a fold of partial states is written, by the primitive that joins two.
+FOLDS = {"add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
+
+
+class FoldPrinter(LanePrinter):
+    """Adds `Reduce` to the printer of vector loops."""
+
+    def reduce(self, s: Reduce) -> None:
+        """Over lanes where the vector unit can; else one after another."""
+        if self.resident:
+            self._vector_reduce(s)
+            return
+        if (
+            s.kind == "vector"
+            and self._inside is None
+            and self._try(lambda: self._vector_reduce(s))
+        ):
+            return
+        self._in_order(s)
+
+    # -- folds -----------------------------------------------------------------------
+
+    def _simple(self, monoid: Monoid) -> tuple[str, str]:
+        """(primitive, kind) of a monoid of one state that a primitive joins."""
+        combine = monoid.combine[0]
+        if len(monoid.state) != 1 or not isinstance(combine, Prim):
+            raise Cannot(f"a fold by {monoid.name}")
+        if not all(isinstance(a, Var) for a in combine.args):
+            raise Cannot(f"a fold by {monoid.name}")
+        op, state = combine.op, monoid.state[0]
+        if state == BOOL:
+            op = {"or": "max", "and": "min"}.get(op, op)
+        if op not in FOLDS or (op == "mul" and state == BOOL):
+            raise Cannot(f"a fold by {op}")
+        if state == BOOL or state.name == "float32":
+            return op, "float"
+        if state.name == "int32":
+            return op, "int32_t"
+        raise Cannot(f"a fold in {state}")
+
+    def _lifted(self, monoid: Monoid, args: tuple[Expr, ...]) -> Expr:
+        mapping: dict[Expr, Expr] = {
+            Var(f"x{k}", a.dtype): a for k, a in enumerate(args)
+        }
+        return substitute(monoid.lift[0], mapping)
+
+    def _identity(self, monoid: Monoid) -> str:
+        value = monoid.identity[0]
+        if value.dtype == BOOL:
+            return "1.0f" if value.value else "0.0f"
+        text = self.operand(value, LOOSE)
+        return f"static_cast<int32_t>({text})" if value.dtype.is_integer else text
+
+    def _joined(
+        self, values: TileValues, op: str, kind: str, into: str, value: str
+    ) -> None:
+        """``into = into op value``; a nan stays."""
+        if kind == "float" and op in ("max", "min"):
+            mask = values.new("mask")
+            values.compare(mask, value, value, "EQ")
+            joined = values.new("float")
+            values.emit(FOLDS[op], joined, (into, value))
+            values.select(joined, mask, joined, value)
+            values.compare(mask, into, into, "EQ")
+            values.select(into, mask, joined, into)
+            self._tiles.free(joined)
+            self._tiles.free(mask)
+            return
+        values.emit(FOLDS[op], into, (into, value))
+
+    def lane_fold(
+        self, chunk: Chunk, s: Reduce, held: dict[Expr, Value]
+    ) -> dict[Expr, Value]:
+        """A fold of its own for each lane, over ranges that lanes share."""
+        if any(
+            isinstance(n, Index) and n.name == chunk.lane
+            for a in s.axes
+            for n in walk(a)
+        ):
+            raise Cannot("a range for each lane")
+        op, kind = self._simple(s.monoid)
+        acc = self._tiles.temporary(kind, "sums")
+        self._tiles.instruction(
+            "V",
+            f"Duplicate({acc}, {self._identity(s.monoid)}, {chunk.count});",
+            (),
+            (acc,),
+        )
+        value = self._lifted(s.monoid, s.args)
+
+        def innermost() -> None:
+            values = self._values(chunk, [value], held)
+            busy = self._busy()
+            name = self._argument(values, value, kind)
+            self._joined(values, op, kind, acc, name)
+            for each in self._busy() - busy:
+                self._tiles.free(each)
+
+        def nest(axes: tuple[Axis, ...]) -> None:
+            if axes:
+                self.loop(axes[0], lambda: nest(axes[1:]))
+            else:
+                innermost()
+
+        nest(s.axes)
+        return {Var(s.results[0], s.monoid.state[0]): Value(kind, acc, False)}
+
+    def _argument(self, values: TileValues, value: Expr, kind: str) -> str:
+        if not values.varies(value):
+            return values.splat(value, kind)
+        found = values.get(value)
+        if kind == "float":
+            found = values.as_float(found)
+        if found.kind != kind:
+            raise Cannot(f"a fold of {found.kind} in {kind}")
+        return found.name
+
+    def _vector_reduce(self, s: Reduce) -> None:
+        if s.body and not all(isinstance(b, Let) for b in s.body):
+            raise Cannot("statements in a fold")
+        op, kind = self._simple(s.monoid)
+        known: dict[Expr, Expr] = {}
+        for b in s.body:
+            assert isinstance(b, Let)
+            known[Var(b.name, b.value.dtype)] = substitute(b.value, known)
+        value = self._lifted(s.monoid, tuple(substitute(a, known) for a in s.args))
+        result = self.names.fresh(s.results[0])
+        if self.row is not None:
+            text = self._fold_row(s, op, kind, value)
+            self._result(s, text, result)
+            return
+        acc = self._tiles.temporary(kind, "sums")
+        self._tiles.instruction(
+            "V", f"Duplicate({acc}, {self._identity(s.monoid)}, TILE);", (), (acc,)
+        )
+
+        def nest(axes: tuple[Axis, ...]) -> None:
+            if len(axes) > 1:
+                self.loop(axes[0], lambda: nest(axes[1:]))
+                return
+            with self._chunks(axes[0]) as chunk:
+                values = self._values(chunk, [value], {})
+                name = self._argument(values, value, kind)
+                self._joined(values, op, kind, acc, name)
+
+        nest(s.axes)
+        text = self._folded(op, kind, acc, "TILE")
+        self._tiles.free(acc)
+        self._result(s, text, result)
+
+    def _fold_row(self, s: Reduce, op: str, kind: str, value: Expr) -> str:
+        """The fold of a row that is there."""
+        if len(s.axes) != 1:
+            raise Cannot("a fold of several axes in a row")
+        assert self.row is not None
+        chunk, busy = self._whole(s.axes[0]), self._busy()
+        values = self._values(chunk, [value], {})
+        if kind == "float" and op == "add":
+            name = self._argument(values, value, kind)
+            text = self._total(name, chunk.count)
+            self._release(busy)
+            return text
+        if not self.row.whole:
+            # The least power of two that holds the row, for the fold by halves.
+            self.row.whole = self.names.fresh("whole")
+            self.line(f"int64_t {self.row.whole} = 16;")
+            with self.block(f"while ({self.row.whole} < {chunk.count})"):
+                self.line(f"{self.row.whole} *= 2;")
+        acc = self._tiles.temporary(kind, "sums")
+        text = f"Duplicate({acc}, {self._identity(s.monoid)}, {self.row.whole});"
+        self._tiles.instruction("V", text, (), (acc,))
+        name = self._argument(values, value, kind)
+        self._joined(values, op, kind, acc, name)
+        folded = self._folded(op, kind, acc, self.row.whole)
+        self._release(busy)
+        return folded
+
+    def _result(self, s: Reduce, text: str, result: str) -> None:
+        """Names the folded value."""
+        state = s.monoid.state[0]
+        ctype = value_type(state)
+        if state == BOOL:
+            text = f"{text} != 0.0f"
+        self.line(f"const {ctype} {result} = {text};")
+        self.lines[-1].accesses = (Access(self._last, False),)
+        self.scopes[-1][("var", s.results[0])] = Entry(result, ctype)
+
+    _last = ""
+
+    def _total(self, name: str, count: str) -> str:
+        """The text of the sum of floats, brought to the scalar unit."""
+        tiles = self._tiles
+        total = tiles.fixed("total", "float", 8)
+        work = tiles.temporary("float", "work")
+        tiles.instruction(
+            "V", f"ReduceSum({total}, {name}, {work}, {count});", (name,), (total, work)
+        )
+        tiles.free(work)
+        self._last = total
+        return f"{total}.GetValue(0)"
+
+    def _folded(self, op: str, kind: str, acc: str, length: str) -> str:
+        """As `_total`, of a tile of partial states whose length is a power of two."""
+        tiles = self._tiles
+        if kind == "float" and op == "add":
+            return self._total(acc, length)
+        # By halves; what is below one block of 32 bytes goes through the scalar unit.
+        half = self.names.fresh("half_of")
+        with self.block(
+            f"for (int64_t {half} = {length} / 2; {half} >= 8; {half} /= 2)"
+        ):
+            count = f"static_cast<uint32_t>({half})"
+            chunk = Chunk("", "", count, 0)
+            values = self._values(chunk, [], {})
+            upper = f"{acc}[{half}]"
+            if kind == "float" and op in ("max", "min"):
+                mask = values.new("mask")
+                joined = values.new("float")
+                put = tiles.instruction
+                put(
+                    "V",
+                    f"Compare({mask}, {upper}, {upper}, CMPMODE::EQ, "
+                    f"opslib::Whole<float>({count}));",
+                    (acc,),
+                    (mask,),
+                )
+                put(
+                    "V",
+                    f"{FOLDS[op]}({joined}, {acc}, {upper}, {count});",
+                    (acc,),
+                    (joined,),
+                )
+                put(
+                    "V",
+                    f"Select({joined}, {mask}, {joined}, {upper}, "
+                    f"SELMODE::VSEL_TENSOR_TENSOR_MODE, {count});",
+                    (mask, joined, acc),
+                    (joined,),
+                )
+                values.compare(mask, acc, acc, "EQ")
+                values.select(acc, mask, joined, acc)
+                tiles.free(joined)
+                tiles.free(mask)
+            else:
+                tiles.instruction(
+                    "V", f"{FOLDS[op]}({acc}, {acc}, {upper}, {count});", (acc,), (acc,)
+                )
+        short = "f32" if kind == "float" else "i32"
+        join = {"max": f"ops_maximum_{short}", "min": f"ops_minimum_{short}"}.get(
+            op, ""
+        )
+        found = self.names.fresh("folded")
+        self.line(f"{kind} {found} = {acc}.GetValue(0);")
+        self.lines[-1].accesses = (Access(acc, False),)
+        with self.block("for (int32_t lane = 1; lane < 8; lane++)"):
+            item = f"{acc}.GetValue(lane)"
+            text = (
+                f"{join}({found}, {item})"
+                if op in ("max", "min")
+                else f"{found} {'+' if op == 'add' else '*'} {item}"
+            )
+            self.line(f"{found} = {text};")
+            self.lines[-1].accesses = (Access(acc, False),)
+        self._last = acc
+        return found

@@ -1,0 +1,106 @@
+"""A machine program as Ascend C text: one function for each launch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from opslib.codegen.c_style import wrapped
+
+from .machine import POSITIONS, Block, Instruction, Launch, Node
+from .plan import Pointer, Program
+
+_WORDS = re.compile(r"[A-Za-z_]\w*")
+# What our headers want to know about the device.
+HEAD = """\
+#include "kernel_operator.h"
+#define OPS_DEVICE __aicore__
+#define OPS_HALF half
+#define OPS_BFLOAT bfloat16_t
+"""
+INCLUDES = """\
+#include "opslib_scalar.h"
+#include "opslib_ascend.h"
+
+using namespace AscendC;
+"""
+
+
+def print_unit(programs: Sequence[Program]) -> str:
+    """A translation unit of several kernels, whose names differ."""
+    cube = any(x.unit == "cube" for p in programs for x in p.launches)
+    lines = [HEAD + ("#define OPS_WANT_CUBE\n" if cube else "") + INCLUDES]
+    for program in programs:
+        for launch in program.launches:
+            lines += _function(program, launch)
+    return "\n".join(lines) + "\n"
+
+
+def _function(program: Program, launch: Launch) -> Iterator[str]:
+    kernel = program.kernel
+    yield "/*"
+    for text in (f"{launch.name}: skeleton {kernel.skeleton}", *kernel.notes):
+        yield f" * {text.replace('*/', '* /')}"
+    if launch.buffers:
+        yield " *"
+        for b in launch.buffers:
+            at = launch.addresses[b.name]
+            note = f"  {b.note}" if b.note else ""
+            yield f" * {b.scope:4} {at:7} .. {at + b.bytes:7}  {b.name}{note}"
+    yield " */"
+    pointers = [f"__gm__ uint8_t *{p.argument}" for p in program.pointers]
+    head = f'extern "C" __global__ __{launch.unit}__ void {launch.name}('
+    yield from wrapped(head + ", ".join(pointers) + ") {")
+    body = list(_body(launch.body, 1))
+    used = set(_WORDS.findall("\n".join(body)))
+    used |= {p.count for p in program.pointers if p.name in used}
+    yield from _arguments(program, used)
+    for b in launch.buffers:
+        at = launch.addresses[b.name]
+        size = b.bytes // program.sizeof(b.ctype)
+        place = f"TPosition::{POSITIONS[b.scope]}, {at}, {size}"
+        yield f"    LocalTensor<{b.ctype}> {b.name}({place});"
+    yield from body
+    yield "}"
+    yield ""
+
+
+def _arguments(program: Program, used: set[str]) -> Iterator[str]:
+    """Names for what the function uses of its arguments."""
+    *tensors, numbers, reals, status = program.pointers
+    counts = [p.count for p in tensors]
+    integers = [*(c for c, _ in program.values), *counts]
+    if used & set(integers):
+        yield f"    GlobalTensor<int64_t> {numbers.name};"
+        yield from _bound(numbers, str(len(integers)))
+    for k, name in enumerate(integers):
+        if name in used:
+            yield f"    const int64_t {name} = {numbers.name}.GetValue({k});"
+    if used & {c for c, _, _ in program.reals}:
+        yield f"    GlobalTensor<float> {reals.name};"
+        yield from _bound(reals, str(len(program.reals)))
+    for k, (name, _, ctype) in enumerate(program.reals):
+        if name in used:
+            yield f"    const {ctype} {name} = {reals.name}.GetValue({k});"
+    for p in (*tensors, status):
+        if p.name in used:
+            yield f"    GlobalTensor<{p.ctype}> {p.name};"
+            yield from _bound(p, p.count)
+
+
+def _bound(p: Pointer, count: str) -> Iterator[str]:
+    memory = f"(__gm__ {p.ctype} *){p.argument}"
+    if p.private:
+        memory += f" + GetBlockIdx() * {count}"
+    yield from wrapped(f"    {p.name}.SetGlobalBuffer({memory}, {count});")
+
+
+def _body(body: Sequence[Node], depth: int) -> Iterator[str]:
+    margin = "    " * depth
+    for node in body:
+        if isinstance(node, Block):
+            yield from wrapped(f"{margin}{node.head}{' ' if node.head else ''}{{")
+            yield from _body(node.body, depth + 1)
+            yield margin + "}"
+        elif not (isinstance(node, Instruction) and not node.text):
+            yield from wrapped(margin + node.text)

@@ -1,0 +1,1 @@
+"""Chips behind ONNX Runtime's execution providers."""

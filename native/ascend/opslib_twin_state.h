@@ -1,0 +1,248 @@
+/* What one core holds while a block runs: buffers with a shadow, clocks, flags,
+ * counters and findings.  Part of the engine; see opslib_twin_library.h. */
+#ifndef OPSLIB_TWIN_STATE_H
+#define OPSLIB_TWIN_STATE_H
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opslib_twin_counters.h"
+#include "opslib_twin_engine.h"
+#include "opslib_twin_target.h"
+
+namespace opslib_twin {
+
+enum Pipe : uint8_t {
+    S,
+    V,
+    M,
+    MTE1,
+    MTE2,
+    MTE3,
+    FIX,
+    kPipes
+};
+constexpr const char* kPipeNames[kPipes] = {"S",    "V",    "M",  "MTE1",
+                                            "MTE2", "MTE3", "FIX"};
+
+/* HardEvent by its number: the pipe that sets and the pipe that waits. */
+struct EventPipes {
+    uint8_t from, to;
+};
+constexpr EventPipes kEventPipes[] = {
+    {MTE2, MTE1}, {MTE1, MTE2}, {MTE1, M},    {M, MTE1},   {MTE2, V},   {V, MTE2},
+    {MTE3, V},    {V, MTE3},    {M, V},       {V, M},      {V, V},      {MTE3, MTE1},
+    {MTE1, MTE3}, {MTE1, V},    {MTE2, M},    {M, MTE2},   {V, MTE1},   {M, FIX},
+    {FIX, M},     {MTE3, MTE2}, {MTE2, MTE3}, {S, V},      {V, S},      {S, MTE2},
+    {MTE2, S},    {S, MTE3},    {MTE3, S},    {MTE2, FIX}, {FIX, MTE2}, {FIX, S},
+    {M, S},       {FIX, MTE3},  {MTE1, FIX},  {FIX, MTE1}, {FIX, FIX},  {FIX, V},
+};
+constexpr int kEvents = sizeof kEventPipes / sizeof *kEventPipes, kEventIds = 8;
+static_assert(kEvents == int(AscendC::HardEvent::MAX), "one pair for each HardEvent");
+
+enum ScopeName : uint8_t {
+    UB,
+    L1,
+    L0A,
+    L0B,
+    L0C,
+    kScopes
+};
+struct ScopeFacts {
+    const char* name;
+    uint32_t bytes, usable, alignment;
+};
+/* Start addresses: 32 bytes in UB and L1, a fractal of 512 in L0A and L0B, 64 in L0C
+ * (General constraints of the API reference). */
+constexpr ScopeFacts kScopeFacts[kScopes] = {
+    {"UB", kTarget.ub, kTarget.ub_usable, 32}, {"L1", kTarget.l1, kTarget.l1, 32},
+    {"L0A", kTarget.l0a, kTarget.l0a, 512},    {"L0B", kTarget.l0b, kTarget.l0b, 512},
+    {"L0C", kTarget.l0c, kTarget.l0c, 64},
+};
+
+/* One access of some bytes of a 32 byte block. */
+struct Access {
+    uint32_t next, bytes, stamp, statement;
+    const char* name;
+    int32_t line;
+    uint16_t core;
+    uint8_t pipe;
+    bool write, atomic;
+};
+
+/* Accesses by block: heads[b] is an index into the pool, 0 for none. */
+struct Pool {
+    Access* items;
+    uint32_t used, capacity, free_list;
+};
+
+struct Buffer {
+    uint8_t* bytes;
+    uint8_t* valid;
+    uint32_t* heads;
+    uint32_t touched;
+};
+
+struct Argument {
+    uint8_t* base;
+    uint64_t bytes;
+    uint32_t* heads;
+};
+
+struct Event {
+    bool set;
+    int32_t line;
+    uint32_t clock[kPipes];
+    double time;
+};
+
+/* A WaitFlag or PipeBarrier of the text, and whether it ever ordered anything new, and
+ * whether its pipe ever did anything after it. */
+struct SyncLine {
+    int32_t line;
+    uint32_t runs, redundant;
+    bool barrier, followed;
+    uint8_t pipe;
+    uint32_t active;
+    char what[24];
+};
+
+struct Instruction {
+    Pipe pipe;
+    const char* name;
+    int32_t line;
+    uint32_t statement;
+};
+
+struct Seen {
+    const char* kind;
+    int32_t line, other;
+    uint32_t scope;
+};
+
+constexpr uint32_t kSeenLimit = 64, kSyncLines = 512, kArgumentLimit = 64;
+
+struct State {
+    const char* kernel;
+    uint32_t core, cores;
+    Instruction now;
+    uint32_t statements;
+    uint32_t issued[kPipes];
+    /* Instructions and SetFlags of a pipe. */
+    uint32_t active[kPipes];
+    /* clock[p][q]: instructions of pipe q known on pipe p to be complete; clock[p][p]
+     * moves by barriers and by flags that come back. */
+    uint32_t clock[kPipes][kPipes];
+    double time[kPipes];
+    Event events[kEvents][kEventIds];
+    Buffer buffers[kScopes];
+    Pool pool, global_pool;
+    Argument arguments[kArgumentLimit];
+    uint32_t argument_count;
+    int atomic_mode;
+    Type atomic_type;
+    bool used_vector, used_cube, reported_mix;
+    SyncLine sync_lines[kSyncLines];
+    uint32_t sync_line_count;
+    uint64_t counters[kCounters];
+    uint64_t findings;
+    Seen seen[kSeenLimit];
+    uint32_t seen_count;
+    char* report;
+    uint64_t report_bytes, report_used;
+    /* 64 byte lines of GM that scalar stores have left in the data cache. */
+    uintptr_t dirty[64];
+    uint32_t dirty_count;
+};
+
+inline thread_local State* state = nullptr;
+/* A line whose wait or barrier is ignored, for mutation tests; 0 for none. */
+inline int32_t dropped_line = 0;
+
+inline uint32_t round_up(uint32_t value, uint32_t unit) {
+    return (value + unit - 1) / unit * unit;
+}
+
+/* Appends one JSON line unless the report is full; false when it did not fit. */
+inline bool append_line(const char* text, size_t length) {
+    State& s = *state;
+    if (!s.report || s.report_used + length + 1 > s.report_bytes) return false;
+    memcpy(s.report + s.report_used, text, length);
+    s.report_used += length;
+    s.report[s.report_used] = 0;
+    return true;
+}
+
+/* True for the first finding of its kind between these two lines; all are counted. */
+inline bool first_of(const char* kind, int32_t line, int32_t other, uint32_t scope) {
+    State& s = *state;
+    s.findings++;
+    for (uint32_t i = 0; i < s.seen_count; i++) {
+        const Seen& seen = s.seen[i];
+        if (seen.line == line && seen.other == other && seen.scope == scope &&
+            !strcmp(seen.kind, kind))
+            return false;
+    }
+    if (s.seen_count == kSeenLimit) return false;
+    s.seen[s.seen_count++] = {kind, line, other, scope};
+    return true;
+}
+
+/* `extra` is JSON members that start with a comma, or nothing. */
+inline void write_finding(const char* kind, const Instruction& at, const char* extra,
+                          const char* text) {
+    State& s = *state;
+    char line[1536];
+    int length = snprintf(
+        line, sizeof line,
+        "{\"kind\":\"%s\",\"kernel\":\"%s\",\"core\":%u,\"statement\":%u,\"line\":%d,"
+        "\"op\":\"%s\",\"pipe\":\"%s\"%s,\"text\":\"%s\"}\n",
+        kind, s.kernel, s.core, at.statement, at.line, at.name, kPipeNames[at.pipe],
+        extra, text);
+    if (length > 0 && size_t(length) < sizeof line) append_line(line, size_t(length));
+}
+
+__attribute__((format(printf, 2, 3))) inline void report(const char* kind,
+                                                         const char* format, ...) {
+    const Instruction& at = state->now;
+    if (!first_of(kind, at.line, 0, 0)) return;
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    write_finding(kind, at, "", text);
+}
+
+inline void begin(Pipe pipe, const char* name, int line) {
+    State& s = *state;
+    s.now = {pipe, name, line, ++s.statements};
+    s.issued[pipe]++;
+    s.active[pipe]++;
+    if (pipe == S) s.clock[S][S] = s.issued[S];
+    /* The scalar unit issues everything: while it waits, nothing later starts. */
+    if (s.time[pipe] < s.time[S]) s.time[pipe] = s.time[S];
+    s.counters[kInstructions + pipe]++;
+    s.used_vector |= pipe == V;
+    s.used_cube |= pipe == M || pipe == MTE1 || pipe == FIX;
+    if (kTarget.separate_cores && kTarget.number == 2201 && s.used_vector &&
+        s.used_cube && !s.reported_mix) {
+        s.reported_mix = true;
+        report("core",
+               "vector and cube instructions in one kernel, but they are "
+               "separate cores on this chip");
+    }
+}
+
+/* Adds modelled cycles to the current pipe. */
+inline void spend(double cycles) {
+    State& s = *state;
+    s.time[s.now.pipe] += cycles;
+    s.counters[kBusy + s.now.pipe] += uint64_t(cycles);
+}
+
+}  // namespace opslib_twin
+
+#endif
