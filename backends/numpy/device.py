@@ -22,6 +22,16 @@ DEVICE = Device(
     family="numpy",
 )
 
+# Everything in float64, results rounded once: for those who ask for wide sums. Not what
+# backend="numpy" means, so it is only taken by its name or for its accumulator.
+WIDE = Device(
+    name="numpy:float64",
+    backend="numpy",
+    description=f"NumPy {np.__version__}, on the host, computing in float64",
+    family="numpy-float64",
+    named_only=True,
+)
+
 # NumPy states 4 units in the last place for its vectorised functions; the others are
 # compositions of two or three rounded operations, or computed in float64.
 ULP = {
@@ -61,30 +71,34 @@ class NumpyBackend:
     strided = True
 
     def devices(self) -> Sequence[Device]:
-        """The host."""
-        return (DEVICE,)
+        """The host, in the types of the arrays and in float64."""
+        return (DEVICE, WIDE)
 
     def supports(self, program: Program, device: Device) -> str | None:
         """None, or what the array printer has no form for."""
         try:
-            rendered(program)
+            rendered(program, device == WIDE)
         except NotImplementedError as error:
             return f"no array form for {error}"
         return None
 
     def arithmetic(self, dtype: DType, device: Device) -> Arithmetic | None:
-        """IEEE arithmetic in the compute type; long sums are kept in it too."""
+        """IEEE arithmetic in the compute type; long sums are kept in it too.
+
+        The wide device promises no less for a single operation, and sums in float64.
+        """
         compute = compute_type(dtype)
+        wide = device == WIDE and compute.is_float
         return Arithmetic(
             unit_roundoff=compute.unit_roundoff if compute.is_float else 0.0,
-            accumulator=compute,
+            accumulator=FLOAT64 if wide else compute,
             ulp=ULP_FLOAT64 if compute == FLOAT64 else ULP,
         )
 
     def compile(self, program: Program, device: Device) -> NumpyKernel:
         """Prints and executes the function."""
         try:
-            return kernel(program)
+            return kernel(program, device == WIDE)
         except NotImplementedError as error:
             raise CompileError(
                 f"{program.name}: no array form for {error}", code="E0801"

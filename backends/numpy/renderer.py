@@ -14,9 +14,12 @@ from opslib.ir.expr import Program
 
 
 @lru_cache(maxsize=512)
-def rendered(program: Program) -> Rendered:
-    """The printed program; raises NotImplementedError for what has no array form."""
-    return render(program, NUMPY)
+def rendered(program: Program, wide: bool = False) -> Rendered:
+    """The printed program; raises NotImplementedError for what has no array form.
+
+    With `wide`, all floats are computed in float64, results too.
+    """
+    return render(program, NUMPY, wide=wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class NumpyKernel:
         return outputs
 
 
-def kernel(program: Program) -> NumpyKernel:
-    """The kernel of a program."""
-    printed = rendered(program)
+def kernel(program: Program, wide: bool = False) -> NumpyKernel:
+    """The kernel of a program; `wide` as in `rendered`."""
+    printed = rendered(program, wide)
     return NumpyKernel(printed, printed.function(), len(program.outputs))
