@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from opslib.errors import OpslibError
 from opslib.ir import expr
-from opslib.ir.dtypes import DTYPES
-from opslib.ir.evaluate import evaluate
 from opslib.ir.printer import fingerprint
 from opslib.runtime.cache import default_cache
 from opslib.runtime.cache_blobs import blob_key, cached_blob
@@ -20,10 +19,9 @@ from opslib.runtime.failures import failed_check
 from opslib.runtime.toolchain import native_folder
 
 from ..ascend import plan
-from ..ascend.arguments import chosen
+from ..ascend.arguments import chosen, prepare, with_host_scalars, within
 from ..ascend.lower import lower, mangle
 from ..ascend.renderer import print_unit
-from ..ascend.simulator import integer_argument
 from ..targets import TARGETS, AscendTarget
 from .compiler import Compiler, compiler
 from .device import Chip, Context, DeviceArray, context
@@ -81,41 +79,30 @@ class AclKernel:
     ) -> Sequence[DeviceArray]:
         """Enqueues the launches; gives arrays that they will fill."""
         made = self.made
-        if made.host is not None:
-            extra = evaluate(made.host, {}, sizes, scalars)
-            scalars = {**scalars, **{k: v.item() for k, v in extra.items()}}
-        known = {**sizes, **scalars}
+        if not within(made, sizes, scalars, inputs):
+            other = kernel(self.program, self.chip, fallback=True)
+            return other.launch(inputs, outputs, sizes, scalars)
+        known = {**sizes, **with_host_scalars(made, sizes, scalars)}
         results = [
             self.context.empty(
                 tuple(int(plan.number(e, known, {})) for e in t.shape), t.dtype.numpy
             )
             for t in self.program.outputs
         ]
-        arrays: list[Any] = [*inputs, *results]
-        arrays += [None] * (len(made.pointers) - 3 - len(arrays))
-        lengths = plan.counts(made, arrays, known)
-        for k, pointer in enumerate(made.pointers[:-3]):
-            if arrays[k] is None:
-                assert pointer.buffer is not None
-                copies = self.target.vectors if pointer.private else 1
-                dtype = DTYPES[pointer.buffer.dtype.name].numpy
-                arrays[k] = self.context.empty((lengths[k] * copies,), dtype)
-        words = [
-            integer_argument(made, n, sizes, scalars, arrays) for _, n in made.values
-        ]
-        numbers = np.array([*words, *lengths, 0], np.int64)
-        reals = [float(scalars[n]) for _, n, _ in made.reals]
+        found = prepare(
+            made, inputs, results, sizes, scalars, self.target, self.context.empty
+        )
         status = self.context.upload(np.zeros(4, np.int64))
-        arrays += [self.context.upload(numbers)]
-        arrays += [self.context.upload(np.array([*reals, 0.0], np.float32)), status]
+        numbers = self.context.upload(found.numbers)
+        arrays = [*found.arrays, numbers, self.context.upload(found.reals), status]
         shapes = ", ".join(str(a.shape) for a in (*inputs, *results))
         where = f"{self.program.name} on arrays of {shapes}"
         # What is enqueued uses these until the next synchronisation.
         self.context.hold(arrays)
+        cores = {"cube": self.chip.cube_cores, "vector": self.chip.vector_cores}
         for k, launch in chosen(made, sizes, scalars):
-            function = self.functions[k]
-            blocks = launch.blocks or self.chip.vector_cores
-            self._launch(function, blocks, arrays, where)
+            blocks = launch.blocks or cores[launch.unit]
+            self._launch(self.functions[k], blocks, arrays, where)
             if self.program.checks:
                 # An index that is out of bounds must not reach the launch that reads
                 # with it, nor its result the caller.
@@ -161,8 +148,11 @@ def self_contained(source: str) -> str:
     return re.sub(r'#include "(opslib_\w+\.h)"', text, source)
 
 
-def kernel(program: expr.Program, chip: Chip) -> AclKernel:
-    """Compiles and loads a program.
+@lru_cache(maxsize=1024)
+def kernel(program: expr.Program, chip: Chip, *, fallback: bool = False) -> AclKernel:
+    """Compiles and loads a program, once.
+
+    `fallback`: in the form for sizes beyond the limits of the first choice.
 
     Raises:
         CompileError: CANN's compiler refused the text; with its log.
@@ -170,7 +160,8 @@ def kernel(program: expr.Program, chip: Chip) -> AclKernel:
     """
     assert chip.arch is not None
     target = TARGETS[int(chip.arch)]
-    made = lower(program, f"{mangle(program.name)}_{fingerprint(program)[:8]}", target)
+    name = f"{mangle(program.name)}_{fingerprint(program)[:8]}"
+    made = lower(program, f"{name}_any" if fallback else name, target, fallback)
     source = self_contained(print_unit([made]))
     here = context(chip.index)
     data = binary(source, made.name, chip, here.acl.version, compiler())
@@ -189,8 +180,8 @@ def kernel(program: expr.Program, chip: Chip) -> AclKernel:
         functions = []
         for launch in made.launches:
             found = acl.ffi.new("aclrtFuncHandle *")
-            name = launch.name.encode()
-            acl.call("aclrtBinaryGetFunction", loaded[0], name, found, where=made.name)
+            label = launch.name.encode()
+            acl.call("aclrtBinaryGetFunction", loaded[0], label, found, where=made.name)
             functions.append(found[0])
     except OpslibError as error:
         error.help = error.help or "run `opslib doctor`: CANN and driver must fit"
