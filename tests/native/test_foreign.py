@@ -219,7 +219,7 @@ def bits(a: Any) -> Any:
     return a.view(f"u{a.dtype.itemsize}")
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_it_is_that_row(program: Program) -> None:
     ran = subprocess.run(
         [*program.machine.qemu, str(program.path), "which"],
@@ -228,7 +228,7 @@ def test_it_is_that_row(program: Program) -> None:
     assert ran.stdout.split() == [program.machine.row, str(program.machine.lanes)]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_kernels(program: Program, cases: dict[str, Any]) -> None:
     requests = []
     for number, (name, case) in enumerate(cases.items()):
@@ -256,7 +256,7 @@ def test_kernels(program: Program, cases: dict[str, Any]) -> None:
                 np.testing.assert_array_equal(bits(got), bits(expected), err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_functions_give_the_bits_of_this_machine(
     program: Program, compiled: Any, first_build: Any
 ) -> None:
