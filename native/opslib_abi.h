@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define OPS_ABI_VERSION 1
+#define OPS_ABI_VERSION 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,19 +32,20 @@ typedef struct ops_context ops_context;
 typedef void (*ops_body)(void *state, int64_t begin, int64_t end, int32_t worker);
 
 struct ops_context {
-    /* Runs body over [0, count), split in at most `threads` contiguous pieces of at least
-     * `grain`; returns when all are done. The pieces depend on (count, grain, threads)
-     * only, never on timing; which worker runs a piece may vary. A call from inside a
-     * body, or while another thread holds the pool, runs the same pieces in order on the
-     * calling thread. */
+    /* Runs body over [0, count), split in at most `threads` contiguous pieces, and each of
+     * these in ranges of at least `grain`; returns when all are done. The ranges depend on
+     * (count, grain, threads) only, never on timing; which worker runs one may vary, and
+     * ranges of one piece may run at the same time. A call from inside a body, or while
+     * another thread holds the pool, runs the same ranges in order on the calling thread. */
     void (*parallel)(ops_context *ctx, ops_body body, void *state, int64_t count,
                      int64_t grain);
 
     /* Workers including the caller; worker ids are 0..threads-1. Constant during a call. */
     int32_t threads;
 
-    /* 64-byte aligned scratch of this worker. Each call returns another block; all stay
-     * valid until the kernel returns. NULL when out of memory. Not cleared. */
+    /* 64-byte aligned scratch of this worker. Each call returns another block, valid until
+     * the body that asked for it returns, or, asked for outside of one, the kernel. NULL
+     * when out of memory. Not cleared. */
     void *(*workspace)(ops_context *ctx, int32_t worker, int64_t bytes);
 
     /* Filled by a failing kernel: code, operand, index value, extent. */
@@ -73,8 +74,7 @@ typedef int32_t (*ops_kernel)(ops_context *ctx, void *const *buffers, const int6
  * must not share it. */
 typedef ops_context *(*ops_context_provider)(void);
 
-/* How `parallel` splits, for a kernel that keeps one partial result per piece: indexed by
- * piece, unlike by worker, a sum is the same in every run with as many threads. */
+/* The pieces of `parallel`; a range lies in one of them. */
 static inline int32_t ops_pieces(int64_t count, int64_t grain, int32_t threads) {
     int64_t most = count / (grain < 1 ? 1 : grain);
     return count <= 0 ? 0 : most < 1 ? 1 : most < threads ? (int32_t)most : threads;

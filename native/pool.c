@@ -4,17 +4,20 @@
  * Why our own: OpenMP runtimes differ in what they do after fork (libgomp hangs), spin for
  * milliseconds when idle, and are one more library that two packages can load twice.
  *
- * How a region runs. The caller publishes a job under a new generation number and marks
- * one slot per piece as "free in generation g". Worker w first claims slot w (so that in
- * successive regions the same core meets the same range, and its cache), then any other
- * that is still free; the caller does the same from slot 0. So a worker that the system
- * has not scheduled yet delays nobody: the caller runs its piece. A claim is a
- * compare-and-swap from "free in g" to "taken in g", therefore a worker that wakes late,
- * with an old g in hand, can claim nothing, and it reads the job's fields only after a
- * claim, while the job cannot end. */
+ * How a region runs. The range is cut in one piece per worker and each piece in up to
+ * PARTS ranges, by (count, grain, threads) alone. Whoever takes part draws ranges from its
+ * own piece first (so that in successive regions the same core meets the same data, and
+ * its cache), then from the others'; so a worker that the system has not scheduled, or
+ * has stopped, delays nobody but for the one range it is in.
+ *
+ * The gate says whether a region is open, and how many workers are inside. Joining is a
+ * compare-and-swap on it, so a worker that wakes late, with an old gate in hand, joins
+ * nothing, and it reads the job only while it is inside. The caller takes part, closes
+ * the gate when nothing is left to draw, and waits for those inside. */
 #define _GNU_SOURCE
 #include "opslib_abi.h"
 #include "pool_scratch.h"
+#include "pool_sleep.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +28,8 @@
 
 #define MAX_THREADS 512
 #define WAKE_FANOUT 4
+/* A worker that stops inside a range keeps 1/16 of its piece from the others. */
+#define PARTS 16
 /* Long enough to meet the next region of the same kernel without a system call, short
  * enough that an idle pool does not show up in `top`. A futex wake costs 5 us and more on
  * a virtual machine. */
@@ -40,37 +45,37 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* The gate: generation, odd while open; workers the job has use for; those inside. */
+#define INSIDE(gate) ((gate) & 1023)
+#define PIECES(gate) ((int32_t)((gate) >> 10 & 1023))
+#define GENERATION(gate) ((gate) >> 20)
+#define ONE_GENERATION ((uint64_t)1 << 20)
+
 typedef struct {
-    _Alignas(64) _Atomic uint64_t claim; /* generation * 2 + taken */
-    _Atomic int32_t asleep;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    _Alignas(64) _Atomic int64_t next; /* range to draw from this piece */
+    _Alignas(64) sleeper worker;
 } slot;
 
 typedef struct {
+    ops_context *ctx;
     ops_body body;
     void *state;
-    int64_t count, grain;
+    int64_t count, grain, parts; /* parts: ranges per piece */
     int32_t pieces;
-    int32_t dynamic;
+    int32_t dynamic; /* one piece for all, in ranges of `grain` */
 } job;
 
 /* One per process. Not freed: a detached worker may still read it while libc's exit
  * handlers run, and joining workers there is how other pools hang at exit. */
 static struct {
-    _Alignas(64) _Atomic uint64_t generation;
-    _Atomic int32_t pieces;             /* of the current job, for waking only */
+    _Alignas(64) _Atomic uint64_t gate;
     _Alignas(64) job job;
-    _Alignas(64) _Atomic int32_t pending; /* pieces not finished */
-    _Atomic int32_t unclaimed;          /* hint: spares workers the scan */
-    _Atomic int32_t caller_asleep;
-    _Alignas(64) _Atomic int64_t next_chunk;
+    _Alignas(64) _Atomic int64_t undrawn; /* hint: spares a scan of the pieces */
+    _Alignas(64) sleeper caller;
     _Alignas(64) _Atomic int32_t busy;  /* a calling thread holds the pool */
     _Atomic int32_t threads;            /* wanted, including the caller */
     int32_t workers;                    /* started; written by the holder only */
     int32_t cannot_start_more;
-    pthread_mutex_t mutex;
-    pthread_cond_t done;
     slot slots[MAX_THREADS];
 } pool;
 
@@ -85,40 +90,41 @@ static int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void run_piece(const job *j, int32_t piece, int32_t worker) {
-    if (!j->dynamic) {
-        j->body(j->state, ops_piece_begin(j->count, j->pieces, piece),
-                ops_piece_begin(j->count, j->pieces, piece + 1), worker);
-        return;
+/* Runs one range, and takes back the scratch that its body took: a worker that draws
+ * many needs no more than one. */
+static void run_range(const job *j, int32_t piece, int64_t part, int32_t worker) {
+    int64_t begin, end;
+    if (j->dynamic) {
+        begin = part * j->grain;
+        end = j->count - begin < j->grain ? j->count : begin + j->grain;
+    } else {
+        int64_t base = ops_piece_begin(j->count, j->pieces, piece);
+        int64_t size = ops_piece_begin(j->count, j->pieces, piece + 1) - base;
+        begin = base + ops_piece_begin(size, (int32_t)j->parts, (int32_t)part);
+        end = base + ops_piece_begin(size, (int32_t)j->parts, (int32_t)part + 1);
     }
-    int64_t chunks = (j->count - 1) / j->grain + 1;
-    for (;;) {
-        int64_t chunk = atomic_fetch_add_explicit(&pool.next_chunk, 1,
-                                                  memory_order_relaxed);
-        if (chunk >= chunks)
-            return;
-        int64_t begin = chunk * j->grain;
-        int64_t left = j->count - begin;
-        j->body(j->state, begin, begin + (left < j->grain ? left : j->grain), worker);
-    }
+    arena *own = arena_of(j->ctx, worker);
+    arena before = *own;
+    j->body(j->state, begin, end, worker);
+    arena_back_to(own, &before);
 }
 
-static int try_piece(uint64_t generation, int32_t piece, int32_t worker) {
-    uint64_t free_now = generation * 2;
-    if (atomic_load_explicit(&pool.slots[piece].claim, memory_order_relaxed) != free_now)
-        return 0;
-    if (!atomic_compare_exchange_strong(&pool.slots[piece].claim, &free_now,
-                                        generation * 2 + 1))
-        return 0;
-    atomic_fetch_sub_explicit(&pool.unclaimed, 1, memory_order_relaxed);
-    run_piece(&pool.job, piece, worker);
-    /* Both orders must be seq_cst: either we see the caller asleep or it sees zero. */
-    if (atomic_fetch_sub(&pool.pending, 1) == 1 && atomic_load(&pool.caller_asleep)) {
-        pthread_mutex_lock(&pool.mutex);
-        pthread_cond_signal(&pool.done);
-        pthread_mutex_unlock(&pool.mutex);
+static void take_part(int32_t worker) {
+    const job *j = &pool.job;
+    const int32_t pieces = j->dynamic ? 1 : j->pieces;
+    for (int32_t q = 0; q < pieces; q++) {
+        const int32_t piece = (worker + q) % pieces;
+        _Atomic int64_t *next = &pool.slots[piece].next;
+        if (atomic_load_explicit(&pool.undrawn, memory_order_relaxed) <= 0)
+            return;
+        while (atomic_load_explicit(next, memory_order_relaxed) < j->parts) {
+            int64_t part = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
+            if (part >= j->parts)
+                break;
+            atomic_fetch_sub_explicit(&pool.undrawn, 1, memory_order_relaxed);
+            run_range(j, piece, part, worker);
+        }
     }
-    return 1;
 }
 
 static void wake_children(int32_t worker, int32_t pieces) {
@@ -126,36 +132,42 @@ static void wake_children(int32_t worker, int32_t pieces) {
          c++) {
         if (c >= pieces || c > MAX_THREADS - 1)
             return;
-        slot *s = &pool.slots[c];
-        if (atomic_load(&s->asleep)) {
-            pthread_mutex_lock(&s->mutex);
-            pthread_cond_signal(&s->wake);
-            pthread_mutex_unlock(&s->mutex);
-        }
+        sleeper_wake(&pool.slots[c].worker);
     }
 }
 
+static int is_news(uint64_t gate, uint64_t seen) {
+    return (GENERATION(gate) & 1) && GENERATION(gate) != seen;
+}
+
 static uint64_t wait_for_job(int32_t worker, uint64_t seen, int64_t deadline) {
-    for (;;) {
+    do {
         for (int i = 0; i < 64; i++) {
-            uint64_t g = atomic_load_explicit(&pool.generation, memory_order_acquire);
-            if (g != seen)
-                return g;
+            uint64_t gate = atomic_load_explicit(&pool.gate, memory_order_acquire);
+            if (is_news(gate, seen))
+                return gate;
             RELAX();
         }
-        if (now_ns() >= deadline)
-            break;
+    } while (now_ns() < deadline);
+    sleeper *own = &pool.slots[worker].worker;
+    for (;;) {
+        /* A job too small for this worker does not wake it, and it need not see it. */
+        atomic_store(&own->asleep, 1);
+        uint64_t gate = atomic_load(&pool.gate);
+        if (is_news(gate, seen)) {
+            atomic_store(&own->asleep, 0);
+            return gate;
+        }
+        sleeper_block(own);
     }
-    slot *s = &pool.slots[worker];
-    uint64_t g;
-    pthread_mutex_lock(&s->mutex);
-    atomic_store(&s->asleep, 1);
-    /* A job too small for this worker does not wake it, and it need not see it. */
-    while ((g = atomic_load(&pool.generation)) == seen)
-        pthread_cond_wait(&s->wake, &s->mutex);
-    atomic_store(&s->asleep, 0);
-    pthread_mutex_unlock(&s->mutex);
-    return g;
+}
+
+static int join(uint64_t gate) {
+    const uint64_t generation = GENERATION(gate);
+    while (GENERATION(gate) == generation)
+        if (atomic_compare_exchange_weak(&pool.gate, &gate, gate + 1))
+            return 1;
+    return 0;
 }
 
 static void *work(void *argument) {
@@ -164,18 +176,15 @@ static void *work(void *argument) {
     int64_t deadline = now_ns() + SPIN_NS;
     current_worker = worker;
     for (;;) {
-        seen = wait_for_job(worker, seen, deadline);
-        wake_children(worker, atomic_load_explicit(&pool.pieces, memory_order_relaxed));
-        /* Take part only if slot `worker` belongs to this job: then worker < threads. */
-        if (atomic_load(&pool.slots[worker].claim) / 2 != seen)
+        uint64_t gate = wait_for_job(worker, seen, deadline);
+        seen = GENERATION(gate);
+        wake_children(worker, PIECES(gate));
+        if (worker >= PIECES(gate) || !join(gate))
             continue;
-        try_piece(seen, worker, worker);
-        for (int32_t p = 0; p < MAX_THREADS; p++) {
-            if (atomic_load_explicit(&pool.unclaimed, memory_order_relaxed) <= 0 ||
-                p >= atomic_load_explicit(&pool.pieces, memory_order_relaxed))
-                break;
-            try_piece(seen, p, worker);
-        }
+        take_part(worker);
+        gate = atomic_fetch_sub(&pool.gate, 1) - 1;
+        if (INSIDE(gate) == 0 && !(GENERATION(gate) & 1))
+            sleeper_wake(&pool.caller);
         /* Only having taken part renews the right to spin: a stream of small jobs for two
          * workers must not keep the other sixty awake. */
         deadline = now_ns() + SPIN_NS;
@@ -209,55 +218,44 @@ static void start_workers(int32_t wanted) {
 static void run_here(const job *j, int32_t worker) {
     int32_t before = current_worker;
     current_worker = worker;
-    if (j->dynamic)
-        for (int64_t begin = 0; begin < j->count;) {
-            int64_t left = j->count - begin;
-            int64_t size = left < j->grain ? left : j->grain;
-            j->body(j->state, begin, begin + size, worker);
-            begin += size;
-        }
-    else
-        for (int32_t p = 0; p < j->pieces; p++)
-            j->body(j->state, ops_piece_begin(j->count, j->pieces, p),
-                    ops_piece_begin(j->count, j->pieces, p + 1), worker);
+    for (int32_t p = 0; p < (j->dynamic ? 1 : j->pieces); p++)
+        for (int64_t part = 0; part < j->parts; part++)
+            run_range(j, p, part, worker);
     current_worker = before;
 }
+
+static int all_left(void) { return INSIDE(atomic_load(&pool.gate)) == 0; }
 
 static void run_shared(const job *j) {
     if (pool.workers < j->pieces - 1 && !pool.cannot_start_more)
         start_workers(j->pieces - 1);
-    uint64_t g = atomic_load_explicit(&pool.generation, memory_order_relaxed) + 1;
+    uint64_t generation = GENERATION(atomic_load(&pool.gate)) + 1;
     pool.job = *j;
-    atomic_store_explicit(&pool.pieces, j->pieces, memory_order_relaxed);
-    atomic_store_explicit(&pool.pending, j->pieces, memory_order_relaxed);
-    atomic_store_explicit(&pool.unclaimed, j->pieces, memory_order_relaxed);
-    atomic_store_explicit(&pool.next_chunk, 0, memory_order_relaxed);
-    for (int32_t p = 0; p < j->pieces; p++)
-        atomic_store_explicit(&pool.slots[p].claim, g * 2, memory_order_release);
-    atomic_store(&pool.generation, g);
+    int32_t pieces = j->dynamic ? 1 : j->pieces;
+    for (int32_t p = 0; p < pieces; p++)
+        atomic_store_explicit(&pool.slots[p].next, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool.undrawn, pieces * j->parts, memory_order_relaxed);
+    atomic_store(&pool.gate, generation << 20 | (uint64_t)j->pieces << 10);
     wake_children(0, j->pieces);
     current_worker = 0;
-    for (int32_t p = 0; p < j->pieces; p++)
-        try_piece(g, p, 0);
+    take_part(0);
     current_worker = -1;
-    if (atomic_load_explicit(&pool.pending, memory_order_acquire) == 0)
-        return;
+    atomic_fetch_add(&pool.gate, ONE_GENERATION);
     int64_t deadline = now_ns() + SPIN_NS;
-    for (;;) {
+    do {
         for (int i = 0; i < 64; i++) {
-            if (atomic_load_explicit(&pool.pending, memory_order_acquire) == 0)
+            if (all_left())
                 return;
             RELAX();
         }
-        if (now_ns() >= deadline)
+    } while (now_ns() < deadline);
+    for (;;) {
+        atomic_store(&pool.caller.asleep, 1);
+        if (all_left())
             break;
+        sleeper_block(&pool.caller);
     }
-    pthread_mutex_lock(&pool.mutex);
-    atomic_store(&pool.caller_asleep, 1);
-    while (atomic_load(&pool.pending) != 0)
-        pthread_cond_wait(&pool.done, &pool.mutex);
-    atomic_store(&pool.caller_asleep, 0);
-    pthread_mutex_unlock(&pool.mutex);
+    atomic_store(&pool.caller.asleep, 0);
 }
 
 static void start(ops_context *ctx, ops_body body, void *state, int64_t count,
@@ -269,7 +267,14 @@ static void start(ops_context *ctx, ops_body body, void *state, int64_t count,
     /* Dynamic: no more takers than there are chunks. */
     int32_t pieces = dynamic ? ops_pieces((count - 1) / grain + 1, 1, ctx->threads)
                              : ops_pieces(count, grain, ctx->threads);
-    job j = {body, state, count, grain, pieces, dynamic};
+    int64_t parts = (count - 1) / grain + 1;
+    if (!dynamic && pieces == 1) {
+        parts = 1;
+    } else if (!dynamic) {
+        parts = count / pieces / grain;
+        parts = parts < 1 ? 1 : parts < PARTS ? parts : PARTS;
+    }
+    job j = {ctx, body, state, count, grain, parts, pieces, dynamic};
     int32_t worker = current_worker;
     if (worker >= 0 || pieces == 1) {
         run_here(&j, worker >= 0 ? worker : 0);
@@ -299,18 +304,12 @@ static void parallel_dynamic(ops_context *ctx, ops_body body, void *state, int64
 /* ---- process and thread life -------------------------------------------------------- */
 
 static void reset(void) {
-    pthread_mutex_init(&pool.mutex, NULL);
-    pthread_cond_init(&pool.done, NULL);
-    for (int32_t i = 0; i < MAX_THREADS; i++) {
-        pthread_mutex_init(&pool.slots[i].mutex, NULL);
-        pthread_cond_init(&pool.slots[i].wake, NULL);
-        atomic_store(&pool.slots[i].asleep, 0);
-        atomic_store(&pool.slots[i].claim, 0);
-    }
+    sleeper_reset(&pool.caller);
+    for (int32_t i = 0; i < MAX_THREADS; i++)
+        sleeper_reset(&pool.slots[i].worker);
     pool.workers = 0;
     pool.cannot_start_more = 0;
-    atomic_store(&pool.pending, 0);
-    atomic_store(&pool.caller_asleep, 0);
+    atomic_store(&pool.gate, 0);
     atomic_store(&pool.busy, 0);
     current_worker = -1;
 }

@@ -18,7 +18,8 @@ typedef struct overflow {
 typedef struct {
     _Alignas(64) char *base;
     int64_t capacity, used, wanted;
-    overflow *more; /* blocks that did not fit; freed when the kernel returns */
+    overflow *more; /* blocks that did not fit, of `over` bytes in all */
+    int64_t over;
 } arena;
 
 typedef struct {
@@ -64,9 +65,26 @@ static void *take(ops_context *ctx, int32_t worker, int64_t bytes) {
         return NULL;
     ((overflow *)block)->next = a->more;
     a->more = block;
-    if (a->wanted < KEPT_SCRATCH)
-        a->wanted = (a->wanted > a->used ? a->wanted : a->used) + bytes;
+    a->over += bytes;
+    if (a->wanted < a->used + a->over)
+        a->wanted = a->used + a->over;
     return (char *)block + ALIGNMENT;
+}
+
+static arena *arena_of(ops_context *ctx, int32_t worker) {
+    return &((context *)ctx)->arena[worker];
+}
+
+/* Gives back what was taken since `before`, a copy. The base may have moved meanwhile,
+ * but only if nothing of it was in use. */
+static void arena_back_to(arena *a, const arena *before) {
+    a->used = before->used;
+    a->over = before->over;
+    while (a->more != before->more) {
+        overflow *next = a->more->next;
+        free(a->more);
+        a->more = next;
+    }
 }
 
 static void give_back(ops_context *ctx) {
@@ -76,12 +94,7 @@ static void give_back(ops_context *ctx) {
     atomic_store_explicit(&own->touched, 0, memory_order_relaxed);
     for (int32_t w = 0; w < own->arenas; w++) {
         arena *a = &own->arena[w];
-        a->used = 0;
-        while (a->more != NULL) {
-            overflow *next = a->more->next;
-            free(a->more);
-            a->more = next;
-        }
+        arena_back_to(a, &(arena){0});
     }
 }
 

@@ -16,7 +16,7 @@ from opslib.runtime import toolchain as _toolchain
 from opslib.runtime.toolchain import Toolchain
 
 # Must equal OPS_ABI_VERSION of native/opslib_abi.h; a test compares them.
-ABI_VERSION = 1
+ABI_VERSION = 2
 # The layout of an entry; raised when older entries can no longer be read.
 FORMAT = 1
 # Text of the environment that gcc and clang let change what a command means.

@@ -19,13 +19,17 @@ from opslib.errors import ArgumentError
 from opslib.runtime import cache, launcher, pool
 from opslib.runtime.toolchain import find_toolchain
 
+# As PARTS of native/pool.c.
+PARTS = 16
 ROOT = str(Path(opslib.errors.__file__).parents[1])
 
 # `record` logs every piece; the others are named by what they test.
 KERNELS = r"""
 #include "opslib_abi.h"
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct {
     ops_context *ctx; int64_t *begin, *end, *worker, *hits; _Atomic int64_t pieces;
@@ -41,8 +45,8 @@ static void log_piece(void *state, int64_t begin, int64_t end, int32_t worker) {
     }
     if (s->pieces_wanted > 0) {
         int32_t piece = ops_piece_of(s->count, s->pieces_wanted, begin);
-        if (ops_piece_begin(s->count, s->pieces_wanted, piece) != begin ||
-            ops_piece_begin(s->count, s->pieces_wanted, piece + 1) != end)
+        if (ops_piece_begin(s->count, s->pieces_wanted, piece) > begin ||
+            ops_piece_begin(s->count, s->pieces_wanted, piece + 1) < end)
             s->hits[begin] += 1000;
     }
     for (int64_t i = begin; i < end; i++) s->hits[i]++;
@@ -130,12 +134,62 @@ int32_t spin(ops_context *ctx, void *const *b, const int64_t *n, const double *r
     ctx->parallel(ctx, just_spin, &much, n[0], 1);
     return OPS_OK;
 }
+
+/* Worker 1 stays in its first range until the others have done all else; the caller
+ * waits for it to begin. Either gives up after 20 s. */
+typedef struct {
+    int64_t count; _Atomic int64_t done, begun, kept, given_up;
+} stall_state;
+static void until(stall_state *s, _Atomic int64_t *value, int64_t wanted) {
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    while (atomic_load(value) < wanted) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec - start.tv_sec > 20) {
+            atomic_fetch_add(&s->given_up, 1);
+            return;
+        }
+        sched_yield();
+    }
+}
+static void stalled(void *state, int64_t begin, int64_t end, int32_t worker) {
+    stall_state *s = state;
+    if (worker == 0) {
+        until(s, &s->begun, 1);
+    } else {
+        atomic_fetch_add(&s->kept, end - begin);
+        atomic_store(&s->begun, 1);
+        until(s, &s->done, s->count - (end - begin));
+    }
+    atomic_fetch_add(&s->done, end - begin);
+}
+int32_t stall(ops_context *ctx, void *const *b, const int64_t *n, const double *r) {
+    (void)r;
+    int64_t *out = b[0];
+    stall_state s = {n[0], 0, 0, 0, 0};
+    (n[1] ? ctx->parallel_dynamic : ctx->parallel)(ctx, stalled, &s, n[0], 1);
+    out[0] = s.done; out[1] = s.kept; out[2] = s.given_up;
+    return OPS_OK;
+}
+
+typedef struct { ops_context *ctx; int64_t *block; } reuse_state;
+static void take_one(void *state, int64_t begin, int64_t end, int32_t worker) {
+    reuse_state *s = state;
+    (void)end;
+    s->block[begin] = (int64_t)(intptr_t)s->ctx->workspace(s->ctx, worker, 1 << 20);
+}
+int32_t reuse(ops_context *ctx, void *const *b, const int64_t *n, const double *r) {
+    (void)r;
+    reuse_state s = {ctx, b[0]};
+    ctx->parallel(ctx, take_one, &s, n[0], 1);
+    return OPS_OK;
+}
 """
 
 
 def library():
     return cache.default_cache().load(
-        KERNELS, "pool_test", find_toolchain(), ("-O1", "-std=c11")
+        KERNELS, "pool_test", find_toolchain(), ("-O1", "-std=gnu11")
     )
 
 
@@ -199,14 +253,15 @@ def test_static_ranges(threads, grain):
     pool.set_num_threads(threads)
     for count in (0, 1, 2, 3, 6, 7, 8, 63, 64, 65, 999, 12345):
         found = pieces(count, grain)
-        assert len(found) <= threads
         assert all(0 <= worker < threads for _, _, worker in found)
         sizes = [end - begin for begin, end, _ in found]
-        if len(sizes) > 1:
+        shares = min(threads, max(1, count // max(grain, 1))) if count else 0
+        parts = 1
+        if shares > 1:
+            parts = max(1, min(PARTS, count // shares // max(grain, 1)))
             assert min(sizes) >= max(grain, 1)
             assert max(sizes) - min(sizes) <= 1
-        wanted = min(threads, max(1, count // max(grain, 1))) if count else 0
-        assert len(found) == wanted
+        assert len(found) == shares * parts
         assert [each[:2] for each in pieces(count, grain)] == [
             each[:2] for each in found
         ], "the ranges never depend on timing"
@@ -260,6 +315,61 @@ def test_several_threads_do_work():
     else:
         pytest.fail("the second thread never took part")
     assert pool.started_workers() >= 1
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_worker_that_stops_keeps_one_range(dynamic):
+    """What a worker that lost its processor has not begun, the caller does."""
+    pool.set_num_threads(2)
+    out = np.zeros(3, np.int64)
+    for _ in range(5):
+        launch("stall", (out,), 1000, dynamic)
+        assert out[0] == 1000
+        assert 0 < out[1] <= 1000 // 2 // PARTS + 1
+        assert out[2] == 0, "nobody waited in vain"
+
+
+def test_a_busy_processor_does_not_hold_the_caller():
+    """Other processes leave the worker a quarter of its processor.
+
+    Its half of the work would then take twice as long as one thread takes for the
+    whole; shared range by range, two threads take 0.8 of that, and one time slice.
+    """
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two processors, and affinity")
+    code = """
+    import subprocess
+    one, other = sorted(os.sched_getaffinity(0))[:2]
+    pool.set_num_threads(2)
+    before = set(os.listdir("/proc/self/task"))
+    tests.pieces(1000, 1)
+    (worker,) = set(os.listdir("/proc/self/task")) - before
+    os.sched_setaffinity(0, {one}); os.sched_setaffinity(int(worker), {other})
+    hog = f"import os; os.sched_setaffinity(0, {{{other}}})\\nwhile True: pass"
+    hogs = [subprocess.Popen([sys.executable, "-c", hog]) for _ in range(3)]
+    try:
+        time.sleep(0.3)
+        best = {1: 1e9, 2: 1e9}
+        for _ in range(5):
+            for threads in best:
+                pool.set_num_threads(threads)
+                began = time.perf_counter()
+                tests.launch("spin", (), 1024, 200_000)
+                best[threads] = min(best[threads], time.perf_counter() - began)
+    finally:
+        for each in hogs: each.kill(); each.wait()
+    print(best[2] / best[1])
+    """
+    assert float(python(code)) < 1.5
+
+
+def test_scratch_of_a_range_is_taken_back():
+    pool.set_num_threads(2)
+    blocks = np.zeros(2 * PARTS, np.int64)
+    launch("reuse", (blocks,), len(blocks))
+    launch("reuse", (blocks,), len(blocks))
+    assert blocks.all()
+    assert len(set(blocks.tolist())) <= 2, "one for each worker"
 
 
 def test_nested_regions_stay_on_their_worker():
@@ -465,7 +575,7 @@ def test_multiprocessing_fork_pool():
     tests.pieces(100, 1)
     with multiprocessing.get_context("fork").Pool(3) as workers:
         found = workers.starmap(tests.pieces, [(50, 1)] * 20)
-    assert all(len(each) == 2 for each in found)
+    assert all(len(each) == 2 * tests.PARTS for each in found)
     """
     python(code)
 
@@ -525,7 +635,7 @@ def test_threads_that_cannot_be_started():
     now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + (12 << 20), resource.RLIM_INFINITY))
     pool.set_num_threads(64)
-    for _ in range(20): assert len(tests.pieces(1000, 1)) == 64
+    for _ in range(20): assert len(tests.pieces(1000, 1)) == 64 * 15
     assert pool.started_workers() < 63
     """
     if sys.platform != "linux":
