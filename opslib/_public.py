@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from opslib.dispatch import arrays as foreign
 from opslib.dispatch import inspection
 from opslib.dispatch.caches import Cache
 from opslib.dispatch.handle import Handle, attach
@@ -237,6 +238,7 @@ def tensordot(
         out: as for every operator.
         backend: as for every operator.
     """
+    x1, x2 = (foreign.plain(a, "tensordot") for a in (x1, x2))
     rank1, rank2 = (len(getattr(a, "shape", ())) for a in (x1, x2))
     made = _templated(tensordot_spec(rank1, rank2, axes))
     return made(x1, x2, out=out, backend=backend)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -13,11 +14,15 @@ from typing import Any
 import numpy as np
 
 from opslib.errors import BackendUnavailable, OpslibWarning
+from opslib.ir.binding import Binding
 from opslib.ir.dtypes import DType
 from opslib.ir.expr import Program
 from opslib.ir.view import View
 from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device, Kernel
 
+from .acl.requirements import Need, requirements
+from .ascend import report, simulator
+from .ascend.gathering import Gathered, NotCompiled, current
 from .family import Family, HostMemory
 
 # In the order in which `backend="npu"` takes them: real chips, then the simulator.
@@ -71,6 +76,9 @@ class NpuBackend:
         """The family's kernel; the first one of a simulator comes with a warning."""
         if device.why_not is not None:
             raise BackendUnavailable(device.why_not, code="E0802")
+        if current() is not None and device.name != "npu:ascend-sim":
+            # Only the simulator's kernels are worth gathering.
+            raise NotCompiled(program.name)
         kernel = _family(device).compile(program, device)
         if device.simulated and device.name not in self._announced:
             self._announced.add(device.name)
@@ -82,6 +90,23 @@ class NpuBackend:
                 stacklevel=2,
             )
         return kernel
+
+    def gathering(self) -> AbstractContextManager[Gathered]:
+        """Launches in the block raise NotCompiled; see `Gathered.compile`."""
+        return simulator.gathering()
+
+    def plan_text(self, program: Program, binding: Binding, device: Device) -> str:
+        """Buffers, pipes, flags and costs on paper of a generated Ascend C kernel."""
+        if not device.name.startswith("npu:ascend"):
+            return f"{device.name} runs ONNX: what its runtime plans is not shown"
+        why = _family(device).supports(program, device)
+        if why is not None:
+            raise BackendUnavailable(why, code="E0802")
+        return report.summary(program, binding)
+
+    def requirements(self) -> Sequence[Need]:
+        """What an Ascend chip needs of this machine."""
+        return tuple(requirements())
 
     def owner(self, array: Any) -> Device | None:
         """The device that holds the array; None for arrays of the host."""

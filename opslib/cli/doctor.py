@@ -85,11 +85,16 @@ def run(given: argparse.Namespace) -> int:
             part = f.part
         mark, style = _MARKS[f.state]
         width = max(len(g.name) for g in findings if g.part == f.part)
-        line = Text.assemble("  ", (mark, style), f"  {f.name.ljust(width)}  ", f.value)
-        out.print(line, soft_wrap=True)
-        if f.remedy:
-            indent = " " * (width + 8)
-            out.print(Text(f"{indent}-> {f.remedy}", style="yellow"), soft_wrap=True)
+        first, *rest = terminal.folded(f.value, width + 8)
+        out.print(
+            Text.assemble("  ", (mark, style), f"  {f.name.ljust(width)}  ", first),
+            soft_wrap=True,
+        )
+        remedy = terminal.folded(f"-> {f.remedy}", width + 8) if f.remedy else []
+        for line in rest:
+            out.print(Text(" " * (width + 8) + line), soft_wrap=True)
+        for line in remedy:
+            out.print(Text(" " * (width + 8) + line, style="yellow"), soft_wrap=True)
     summary = (
         f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: "
         + ", ".join(f.name for f in problems)
@@ -106,6 +111,7 @@ def examine() -> Iterator[Finding]:
     yield from _processor()
     yield from _compiler()
     yield from _devices()
+    yield from _requirements()
     yield from _packages()
 
 
@@ -255,6 +261,18 @@ def _devices() -> Iterator[Finding]:
                 "problem" if broken else "absent",
                 f"pip install{remedy}" if remedy else _remedy(name),
             )
+
+
+def _requirements() -> Iterator[Finding]:
+    """What a backend's hardware needs, part by part, where the backend says so."""
+    for name in registry.names():
+        try:
+            needs = getattr(registry.load(name), "requirements", None)
+        except OpslibError:
+            continue  # `_devices` has its line
+        for need in needs() if needs is not None else ():
+            state = "absent" if need.remedy else "ok"
+            yield Finding(need.part, need.name, need.found, state, need.remedy)
 
 
 def _is_loaded(name: str) -> bool:

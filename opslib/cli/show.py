@@ -6,7 +6,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from rich.syntax import Syntax
@@ -16,11 +16,17 @@ import opslib
 from opslib.cli import ops, terminal
 from opslib.cli.highlight import spec_text
 from opslib.dispatch import routing
+from opslib.dispatch.caches import program_for
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.inspection import sample_program
 from opslib.dispatch.plan import kernel_for
+from opslib.dispatch.route import DEFAULT_ORDER
 from opslib.errors import ArgumentError, OperandIndexError, OpslibError, ShapeError
+from opslib.ir.binding import Binding
+from opslib.ir.expr import Program
+from opslib.ir.sample import sample_binding
 from opslib.runtime import registry
+from opslib.runtime.protocol import Device
 from opslib.tuning.workloads import abstract_call, sample_arrays, workload_text
 
 PARTS = (
@@ -29,6 +35,7 @@ PARTS = (
     "spec",
     "reference",
     "source",
+    "plan",
     "bound",
     "cost",
     "coverage",
@@ -57,6 +64,8 @@ def run(given: argparse.Namespace) -> int:
     wanted: tuple[str, ...] = PARTS if given.only is None else (given.only,)
     if given.only is None and given.backend is None:
         wanted = tuple(p for p in PARTS if p != "source")
+    if given.only is None and _planner(given.backend) is None:
+        wanted = tuple(p for p in wanted if p != "plan")
     texts: dict[str, str] = {}
     failed = False
     for part in wanted:
@@ -107,6 +116,7 @@ def _heading(part: str, given: argparse.Namespace) -> str:
         "about": operator,
         "reference": "reference (NumPy)",
         "source": f"kernel ({given.backend or 'cpu'})",
+        "plan": f"plan ({given.backend}; costs are on paper)",
         "bound": "error bound",
     }.get(part, part)
 
@@ -191,6 +201,34 @@ def _source(handle: Handle, given: argparse.Namespace) -> str:
     return _source_of(handle, given.backend or "cpu", given)
 
 
+@runtime_checkable
+class _Plans(Protocol):
+    """A backend that has more to say of a kernel than its source."""
+
+    def plan_text(self, program: Program, binding: Binding, device: Device) -> str:
+        """Its memory, its pipes, what they wait for, what it would cost."""
+
+
+def _planner(backend: str | None) -> tuple[_Plans, Device] | None:
+    if backend is None:
+        return None
+    try:
+        found, device = registry.device(backend)
+    except OpslibError:
+        return None  # the parts that need it say so
+    return (found, device) if isinstance(found, _Plans) else None
+
+
+def _plan(handle: Handle, given: argparse.Namespace) -> str:
+    found = _planner(given.backend)
+    if found is None:
+        return "this backend's kernels have no plan; those of --backend npu do"
+    planner, device = found
+    binding = sample_binding(handle.operator, given.dtype, rank=given.rank)
+    program = program_for(handle.operator, binding.statics, handle.library)
+    return planner.plan_text(program, binding, device)
+
+
 def _source_of(handle: Handle, backend: str, given: argparse.Namespace) -> str:
     from opslib.dispatch import inspection
 
@@ -263,20 +301,31 @@ def _coverage(handle: Handle, given: argparse.Namespace) -> str:
     program = sample_program(handle, given.dtype, rank=given.rank)
     dtype = given.dtype or str(program.inputs[0].dtype if program.inputs else "float32")
     rows = []
-    for name in registry.names():
-        for device in registry.devices(name):
-            if device.why_not is not None:
-                rows.append(f"{device.name}: no: {device.why_not}")
-                continue
-            backend = registry.load(name)
-            refusal = backend.supports(program, device)
-            if refusal is not None:
-                rows.append(f"{device.name}: no: {refusal}")
-                continue
-            kernel = kernel_for(backend, device, program)
-            state = _verdict(handle, name, device.family, dtype, kernel.skeleton)
-            rows.append(f"{device.name}: {kernel.skeleton} kernel, {dtype}: {state}")
+    with terminal.remarks():  # A simulator's: the rows say that it is one.
+        for name in registry.names():
+            for device in registry.devices(name):
+                found = _covered(handle, program, device, dtype, given.backend)
+                rows.append(f"{device.name}: {found}")
     return "\n".join(rows)
+
+
+def _covered(
+    handle: Handle, program: Program, device: Device, dtype: str, wanted: str | None
+) -> str:
+    """What a device makes of a program. Only one that is asked for compiles it."""
+    if device.why_not is not None:
+        return f"no: {device.why_not}"
+    backend = registry.load(device.backend)
+    refusal = backend.supports(program, device)
+    if refusal is not None:
+        return f"no: {refusal}"
+    automatic = not device.simulated and device.backend in DEFAULT_ORDER
+    if not (automatic if wanted is None else wanted in (device.name, device.backend)):
+        simulated = ", simulated" if device.simulated else ""
+        return f"takes it{simulated}; --backend {device.name} compiles it"
+    kernel = kernel_for(backend, device, program)
+    state = _verdict(handle, device.backend, device.family, dtype, kernel.skeleton)
+    return f"{kernel.skeleton} kernel, {dtype}: {state}"
 
 
 def _verdict(
@@ -304,6 +353,7 @@ _MAKERS: dict[str, Callable[[Handle, argparse.Namespace], str]] = {
     "spec": _spec,
     "reference": _reference,
     "source": _source,
+    "plan": _plan,
     "bound": _bound,
     "cost": _cost,
     "coverage": _coverage,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,20 @@ def say_error(text: str) -> None:
 def say(text: str) -> None:
     """A remark beside the result, on standard error."""
     errors().print(Text(text, style="dim"), soft_wrap=True)
+
+
+def folded(text: str, indent: int) -> list[str]:
+    """A text as lines that fit a terminal behind `indent` blanks; one line in a pipe.
+
+    Words are never cut: a path that is too long stays whole, to be copied.
+    """
+    out = console()
+    if not out.is_terminal:
+        return [text]
+    room = max(out.width - indent, 20)
+    return textwrap.wrap(
+        text, room, break_long_words=False, break_on_hyphens=False
+    ) or [""]
 
 
 def print_json(value: Any) -> None:

@@ -131,7 +131,7 @@ def render(
         graph.scopes[0].nodes.append(Node("Identity", (source,), (name,)))
         outputs.append(Port(name, t.dtype, shape))
     nodes = _joined(graph.scopes[0].nodes, {*given, *graph.constants})
-    nodes = _needed(nodes, {p.name for p in outputs})
+    nodes = needed(nodes, {p.name for p in outputs})
     return Rendered(program.name, graph, tuple(nodes), tuple(inputs), tuple(outputs))
 
 
@@ -216,7 +216,7 @@ def _joined(nodes: list[Node], kept: set[str]) -> list[Node]:
     result = list(nodes)
     used: dict[str, int] = {}
     for node in nodes:
-        for name in _reads(node):
+        for name in reads(node):
             used[name] = used.get(name, 0) + 1
     for node in nodes:
         if node.kind != "Identity" or node.inputs[0] in kept:
@@ -232,23 +232,23 @@ def _joined(nodes: list[Node], kept: set[str]) -> list[Node]:
     return result
 
 
-def _reads(node: Node) -> list[str]:
+def reads(node: Node) -> list[str]:
     names = [n for n in node.inputs if n]
     for _, value in node.attributes:
         if isinstance(value, Body):
-            names += [n for inner in value.nodes for n in _reads(inner)]
+            names += [n for inner in value.nodes for n in reads(inner)]
             names += [p.name for p in value.outputs]
     return names
 
 
-def _needed(nodes: list[Node], wanted: set[str]) -> list[Node]:
+def needed(nodes: list[Node], wanted: set[str]) -> list[Node]:
     """The nodes that the outputs depend on."""
     kept = []
     wanted = set(wanted)
     for node in reversed(nodes):
         if wanted & set(node.outputs):
             kept.append(node)
-            wanted |= set(_reads(node))
+            wanted |= set(reads(node))
     return kept[::-1]
 
 
@@ -287,7 +287,7 @@ def model(rendered: Rendered, producer: str = "opslib") -> Any:
                 given[key] = value
         return helper.make_node(one.kind, list(one.inputs), list(one.outputs), **given)
 
-    used = {n for one in rendered.nodes for n in _reads(one)}
+    used = {n for one in rendered.nodes for n in reads(one)}
     constants = [
         numpy_helper.from_array(array, name)
         for name, array in rendered.graph.constants.items()
@@ -377,7 +377,7 @@ def _moved(
 
 
 def _content(rendered: Rendered) -> Any:
-    used = {n for one in rendered.nodes for n in _reads(one)}
+    used = {n for one in rendered.nodes for n in reads(one)}
     constants = {
         n: (a.dtype.name, a.shape, a.tobytes())
         for n, a in rendered.graph.constants.items()

@@ -165,6 +165,21 @@ class Handle:
             return (*arrays[:at], tuple(arrays[at:]))
         return arrays
 
+    def spread(self, tensors: tuple[Any, ...]) -> tuple[Any, ...]:
+        """``concat([a, b])`` as ``concat(a, b)``, which NumPy and torch write so.
+
+        Where the operator takes nothing but the variadic arrays: there a single list
+        can be nothing else.
+        """
+        parameters = self.operator.tensors
+        if len(parameters) == 1 and parameters[0].variadic:
+            (given,) = tensors
+            if len(given) == 1 and isinstance(given[0], list | tuple):
+                inner = tuple(given[0])
+                if not any(isinstance(a, list | tuple) for a in inner):
+                    return (inner,)
+        return tensors
+
     def call(
         self,
         tensors: tuple[Any, ...],
@@ -180,19 +195,21 @@ class Handle:
                 flat: list[Any] = []
                 for t in tensors:
                     flat += t if isinstance(t, tuple) else (t,)
-                return self._routed_call(wanted, backend, attributes)(*flat)
+                return self._routed_call(wanted, attributes)(*flat)
         request = self.request(tensors, attributes, out, backend)
         return self.packed(request, run(request))
 
-    def _routed_call(
-        self, wanted: str, backend: str | None, attributes: Mapping[str, Any]
-    ) -> Any:
-        """The prepared calls on one wanted backend."""
+    def _routed_call(self, wanted: str, attributes: Mapping[str, Any]) -> Any:
+        """The prepared calls on one wanted backend.
+
+        They are shared by `backend=` and `opslib.use`, so what plans for them names the
+        backend itself: the context of a later call may not be that of the first.
+        """
         values = tuple(attributes.values())
         try:
             return self._routed[wanted, values]
         except (KeyError, TypeError):
-            miss = Miss(self, values, backend)
+            miss = Miss(self, values, wanted)
         if not self._is_key(values):
             return miss
         miss.calls = launcher.fast_call(miss)
@@ -216,6 +233,7 @@ class Handle:
                 help="opslib.devices() lists the names",
             )
         given, wanted = split_keywords(self.operator, attributes)
+        tensors = self.spread(tensors)
         return Request(
             self.operator, self.library, tensors, given, out, backend, wanted
         )
@@ -261,7 +279,7 @@ class Miss:
     Args:
         handle: the operator.
         values: of its attributes, in the order of `keywords`.
-        backend: the one that the call names, if it does.
+        backend: the one that the calls want, if they do.
     """
 
     __slots__ = ("_attributes", "_backend", "_handle", "_weak", "calls")
@@ -277,6 +295,11 @@ class Miss:
         self.calls: Any = None
 
     def __call__(self, *arrays: Any) -> Any:
+        if len(arrays) == 1 and isinstance(arrays[0], list | tuple):
+            grouped = self._handle.grouped(arrays)
+            spread = self._handle.spread(grouped)
+            if spread is not grouped:
+                return self._again(spread[0])
         kinds = set(map(type, arrays))
         if not kinds <= _NATIVE:
             if "torch" in map(foreign.library_of, arrays):

@@ -134,7 +134,7 @@ def dealt(
                 tensors.append(attributes.pop(p.name, None))
         elif rest and p.placement != "keyword":
             attributes[p.name] = rest.pop(0)
-    return tuple(tensors), attributes
+    return handle.spread(tuple(tensors)), attributes
 
 
 def cost(handle: Handle, *arrays: Any, **named: Any) -> Cost:

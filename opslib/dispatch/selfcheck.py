@@ -58,29 +58,43 @@ def self_check(
         try:
             with np.errstate(all="ignore"):
                 known = evaluate_bounds(program, inputs, sizes, scalars, arithmetic)
+            shapes = [known[t.name].value.shape for t in program.outputs]
         except Exception as error:
             # These sizes or indices do not fit the spec; others may.
             why = f"the judge says {type(error).__name__}"
             continue
-        shapes = [known[t.name].value.shape for t in program.outputs]
         if all(0 in s for s in shapes):
             why = "the results are empty"
             continue
         try:
-            results = _launch(backend, device, program, kernel, case, shapes)
+            given, outputs = _placed(backend, device, program, inputs, shapes)
+        except Exception as error:
+            # The kernel was not even called.
+            return Verdict("inconclusive", _said(error))
+        try:
+            made = kernel.launch(given, outputs, sizes, scalars)
+            backend.synchronize(device)
+            results = [np.asarray(backend.to_numpy(r)) for r in made]
         except ENVIRONMENT as error:
             # Of the machine's state, not the kernel's: no verdict is kept of it.
-            return Verdict("inconclusive", f"{type(error).__name__}: {error}")
+            return Verdict("inconclusive", _said(error))
         except Exception as error:
-            text = str(error).splitlines()[0] if str(error) else ""
-            return Verdict("fail", f"{type(error).__name__}: {text}")
+            return Verdict("fail", _said(error))
         for t, got in zip(program.outputs, results, strict=True):
-            used = usage(known[t.name], got)
+            wanted = known[t.name].value
+            if got.shape != wanted.shape:
+                text = f"{t.name} has shape {got.shape}, not {wanted.shape}"
+                return Verdict("fail", text)
+            try:
+                used = usage(known[t.name], got)
+            except Exception as error:
+                return Verdict("inconclusive", f"the judge says {_said(error)}")
             if used.size and not float(used.max()) <= 1:
                 at = np.unravel_index(int(np.argmax(used)), used.shape)
-                want = known[t.name].value[at]
                 place = [int(k) for k in at]
-                return Verdict("fail", f"{t.name}{place} is {got[at]}, not {want}")
+                return Verdict(
+                    "fail", f"{t.name}{place} is {got[at]}, not {wanted[at]}"
+                )
         return Verdict("pass")
     return Verdict("inconclusive", why)
 
@@ -127,22 +141,24 @@ def _shape(
     return tuple(shape)
 
 
-def _launch(
+def _placed(
     backend: Backend,
     device: Device,
     program: Program,
-    kernel: Kernel,
-    case: Case,
+    inputs: Mapping[str, Array],
     shapes: list[tuple[int, ...]],
-) -> list[Array]:
-    inputs, sizes, scalars = case
+) -> tuple[list[Any], list[Any]]:
+    """A case's arrays on the device, and room for the results where it takes any."""
     given = [backend.asarray(inputs[t.name], device) for t in program.inputs]
-    outputs = []
-    if backend.strided:
-        outputs = [
-            backend.empty(shape, t.dtype, device)
-            for shape, t in zip(shapes, program.outputs, strict=True)
-        ]
-    made = kernel.launch(given, outputs, sizes, scalars)
-    backend.synchronize(device)
-    return [np.asarray(backend.to_numpy(r)) for r in made]
+    if not backend.strided:
+        return given, []
+    return given, [
+        backend.empty(shape, t.dtype, device)
+        for shape, t in zip(shapes, program.outputs, strict=True)
+    ]
+
+
+def _said(error: Exception) -> str:
+    """Class and first line of an error."""
+    text = str(error).splitlines()[0] if str(error) else ""
+    return f"{type(error).__name__}: {text}"

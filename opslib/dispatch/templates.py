@@ -9,10 +9,14 @@ from __future__ import annotations
 import operator
 import re
 import string
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from opslib.errors import ArgumentError
+
+# Letters of the subscripts that the name of the operator takes up.
+_LONGEST = 40
 
 
 def einsum_spec(subscripts: str, count: int) -> str:
@@ -62,6 +66,8 @@ def einsum_spec(subscripts: str, count: int) -> str:
         binders = ", ".join(f"i_{c}" for c in folded)
         value = f"sum[{binders}]({value})"
     names = "".join(c if c.isalpha() else "_" for c in text.replace("->", "_to_"))
+    if len(names) > _LONGEST:  # Only a label: the text of the spec is what counts.
+        names = f"{names[:_LONGEST]}_{zlib.crc32(names.encode()):08x}"
     signature = f"({', '.join(parameters)}, /) -> y: T[{_axes(result, 'n_')}]"
     return f"op einsum_{names}{signature}\n    y[{_axes(result, 'i_')}] = {value}\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,13 @@ from opslib.language.syntax import AttributeType, Nothing, Number, Parameter
 
 class AttributeProblem(ValueError):
     """The value does not fit; the text says what would."""
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: never longer than a line, whatever was passed."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"an integer of {value.bit_length()} bits"  # Python prints only so many.
+    return reprlib.repr(value)
 
 
 def normalise(parameter: Parameter, value: Any, rank: int | None) -> Any:
@@ -38,9 +46,9 @@ def normalise(parameter: Parameter, value: Any, rank: int | None) -> Any:
             return None
     match kind.kind:
         case "string":
-            if value not in kind.choices:
+            if not isinstance(value, str) or value not in kind.choices:
                 choices = ", ".join(map(repr, kind.choices))
-                raise AttributeProblem(f"must be one of {choices}, not {value!r}")
+                raise AttributeProblem(f"must be one of {choices}, not {shown(value)}")
             return value
         case "dtype":
             return _dtype(value)
@@ -62,14 +70,14 @@ def _scalar(kind: str, value: Any) -> Any:
     if kind == "bool":
         if isinstance(value, bool | np.bool_):
             return bool(value)
-        raise AttributeProblem(f"must be True or False, not {value!r}")
+        raise AttributeProblem(f"must be True or False, not {shown(value)}")
     if kind == "int":
         if isinstance(value, bool | np.bool_):
-            raise AttributeProblem(f"must be an integer, not {value!r}")
+            raise AttributeProblem(f"must be an integer, not {shown(value)}")
         try:
             number = operator.index(value)
         except TypeError:
-            raise AttributeProblem(f"must be an integer, not {value!r}") from None
+            raise AttributeProblem(f"must be an integer, not {shown(value)}") from None
         if not -(1 << 63) <= number < 1 << 63:
             raise AttributeProblem("must fit in 64 bits")
         return number
@@ -80,7 +88,7 @@ def _scalar(kind: str, value: Any) -> Any:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise AttributeProblem(f"must be a number, not {value!r}") from None
+        raise AttributeProblem(f"must be a number, not {shown(value)}") from None
 
 
 def _list(kind: str, value: Any, count: int) -> tuple[Any, ...]:
@@ -115,7 +123,7 @@ def _axes(value: Any, rank: int) -> tuple[int, ...]:
     items = value if isinstance(value, Sequence) else (value,)
     axes = tuple(sorted(_axis(v, rank) for v in items))
     if len(set(axes)) < len(axes):
-        raise AttributeProblem(f"names an axis twice: {value!r}")
+        raise AttributeProblem(f"names an axis twice: {shown(value)}")
     return axes
 
 
@@ -131,4 +139,4 @@ def _dtype(value: Any) -> DType:
     try:
         return from_numpy(np.dtype(value))
     except TypeError:
-        raise AttributeProblem(f"must be a dtype, not {value!r}") from None
+        raise AttributeProblem(f"must be a dtype, not {shown(value)}") from None

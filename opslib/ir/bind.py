@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from opslib.errors import ArgumentError
+from opslib.errors import ArgumentError, ShapeError
 from opslib.ir.argument_dtypes import bind_dtypes, dtype_of
-from opslib.ir.attributes import AttributeProblem, normalise
+from opslib.ir.attributes import AttributeProblem, normalise, shown
 from opslib.ir.axes import bound_input, bound_output
 from opslib.ir.binding import (
     Argument,
@@ -31,6 +31,7 @@ from opslib.ir.binding import (
 )
 from opslib.ir.dtypes import CLASSES, DTYPES, FLOAT64, INT64, DType
 from opslib.ir.facts import Facts, Placed
+from opslib.ir.fitting import check_fits
 from opslib.ir.roles import (
     attribute_type,
     axes_of,
@@ -60,6 +61,9 @@ __all__ = [
 
 # Results of one call: each is an array that a kernel gets the address of.
 MAX_RESULTS = 256
+# Arrays of one variadic parameter: each is a branch of the kernel, and expressions that
+# deep take minutes to lower, then more stack than Python has.
+MAX_ARRAYS = 128
 
 # What may be given for a tensor parameter: an array, several (variadic), or nothing.
 Given = Argument | tuple[Argument, ...] | None
@@ -97,6 +101,7 @@ def bind(
     bind_dtypes(facts)
     _defaults(facts)
     check_shapes(facts, unsolved)
+    check_fits(facts)
     _requirements(facts)
     return _result(facts, results)
 
@@ -112,6 +117,14 @@ def _place(facts: Facts, arguments: Mapping[str, Given]) -> None:
             if not items:
                 message = f"{facts.operator.name} needs at least one array"
                 facts.fail(ArgumentError, p.name, message, "E0705")
+            if len(items) > MAX_ARRAYS:
+                facts.fail(
+                    ArgumentError,
+                    p.name,
+                    f"{facts.operator.name} got {len(items)} arrays",
+                    "E0705",
+                    help=f"at most {MAX_ARRAYS} in one call: call it on groups of them",
+                )
             facts.counts[p.name] = len(items)
             for k, item in enumerate(items):
                 facts.arrays.append(Placed(f"{p.name}{k}", p, k, item))
@@ -167,12 +180,15 @@ def _axis(facts: Facts, given: dict[str, Any]) -> None:
         return
     axis = given.pop("axis", -1)
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        message = f"axis of {facts.operator.name} must be an integer, not {axis!r}"
+        message = f"axis of {facts.operator.name} must be an integer, not {shown(axis)}"
         facts.fail(ArgumentError, "", message, "E0704")
     try:
         facts.axis = axis.__index__()
     except TypeError:  # An array of several elements.
         message = f"axis of {facts.operator.name} must be one integer"
+        facts.fail(ArgumentError, "", message, "E0704")
+    if not -(1 << 63) <= facts.axis < 1 << 63:
+        message = f"axis of {facts.operator.name} must fit in 64 bits"
         facts.fail(ArgumentError, "", message, "E0704")
 
 
@@ -327,6 +343,19 @@ def _outputs(facts: Facts, result: syntax.Result) -> list[BoundOutput]:
     return found
 
 
+def _addressable(facts: Facts, output: BoundOutput) -> None:
+    """No array has more bytes than an address counts, on any machine."""
+    size = math.prod(n for n in output.shape if n) * output.dtype.bits // 8
+    if size >= 1 << 63:
+        facts.fail(
+            ShapeError,
+            "",
+            f"'{output.name}' of {facts.operator.name} would have the shape "
+            f"{shown(output.shape)}, more bytes than 64 bits count",
+            "E0702",
+        )
+
+
 def _result(facts: Facts, wanted: Sequence[str] | None) -> Binding:
     operator = facts.operator
     if wanted is None:
@@ -356,6 +385,8 @@ def _result(facts: Facts, wanted: Sequence[str] | None) -> Binding:
         dtype = dtype_of(facts, p.type.dtype)
         inputs.append(bound_input(facts, array, dtype, split(facts, p, shape)))
     outputs = [o for r in results for o in _outputs(facts, r)]
+    for o in outputs:
+        _addressable(facts, o)
     for result in results:
         for k, name in measured_axes(result, operator).items():
             sizes[name] = int(evaluate(axes_of(result)[k], facts.scope()))

@@ -46,6 +46,23 @@ class StaticScope:
     counts: Mapping[str, int]
 
 
+# An integer of a signature beyond this is a mistake: Python would compute 9^9^9 for
+# minutes, and print no number of more than 4300 digits.
+_MAX_BITS = 4096
+
+
+def _power(x: Any, y: Any) -> Any:
+    if isinstance(x, int) and isinstance(y, int) and x.bit_length() * y > _MAX_BITS:
+        raise OverflowError(f"{_MAX_BITS} bits are not enough for a power")
+    return x**y
+
+
+def _shifted(x: Any, y: Any) -> Any:
+    if y > _MAX_BITS:
+        raise OverflowError(f"a shift by more than {_MAX_BITS} bits")
+    return x << y
+
+
 _UNARY: dict[str, Callable[[Any], Any]] = {
     "-": lambda x: -x,
     "~": lambda x: ~x,
@@ -58,8 +75,8 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "/": lambda x, y: x / y,
     "//": lambda x, y: x // y,
     "%": lambda x, y: x % y,
-    "^": lambda x, y: x**y,
-    "<<": lambda x, y: x << y,
+    "^": lambda x, y: _power(x, y),
+    "<<": lambda x, y: _shifted(x, y),
     ">>": lambda x, y: x >> y,
     "&": lambda x, y: x & y,
     "|": lambda x, y: x | y,

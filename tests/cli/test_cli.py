@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import subprocess
 import sys
+import warnings
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import opslib
-from opslib.cli import COMMANDS, main
+from opslib.cli import COMMANDS, doctor, main, show, terminal
+from opslib.dispatch.plan import kernel_for
+from opslib.runtime import registry
 
 ROOT = Path(opslib.__file__).resolve().parents[1]
 
@@ -115,6 +123,24 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert ("no problems" in out) == (code == 0)
 
 
+def test_doctor_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long lines go on under their own column, and no word is cut."""
+    text = io.StringIO()
+    screen = Console(file=text, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(terminal, "console", lambda: screen)
+    said = "install CANN 9.0 or later, and source " + "a/very/long/path" * 8 + " first"
+    finding = doctor.Finding("devices", "npu:ascend", said, "absent", said)
+    monkeypatch.setattr(doctor, "examine", lambda: [finding])
+    doctor.run(argparse.Namespace(json=False))
+    lines = [line for line in text.getvalue().splitlines() if "/" not in line]
+    assert all(len(line) <= 80 for line in lines)
+    assert "a/very/long/path" * 8 in text.getvalue()
+    indent = "  --  npu:ascend  "
+    body = [line for line in lines if line.startswith(" ")]
+    assert body[0].startswith(indent + "install")
+    assert all(line.startswith(" " * len(indent)) for line in body[1:])
+
+
 def test_doctor_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "doctor", "--json")
     rows = json.loads(out)
@@ -171,6 +197,40 @@ def test_show_one_part_is_only_that(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert code == 0
     assert "import numpy" in out
+
+
+@pytest.mark.parametrize("asked", [None, "numpy"])
+def test_show_compiles_for_no_device_unasked(
+    asked: str | None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    """A simulator takes long, and says so: neither belongs in a table."""
+    real = registry.devices("numpy")[0]
+    fake = replace(real, name="numpy:slow", simulated=True)
+    compiled = []
+
+    def watched(backend: Any, device: Any, program: Any) -> Any:
+        compiled.append(device.name)
+        warnings.warn("a remark of the device", opslib.OpslibWarning, stacklevel=2)
+        return kernel_for(backend, registry.devices("numpy")[0], program)
+
+    monkeypatch.setattr(show, "kernel_for", watched)
+    listed = SimpleNamespace(
+        names=lambda: ("numpy", "other"),
+        devices=lambda name: (
+            (real,) if name == "numpy" else (replace(fake, backend="other"),)
+        ),
+        load=lambda name: registry.load("numpy"),
+    )
+    monkeypatch.setattr(show, "registry", listed)
+    options = () if asked is None else ("--backend", asked)
+    code, out, _ = run(capsys, "show", "exp", "--only", "coverage", *options)
+    assert code == 0
+    assert compiled == ["numpy"]
+    assert "numpy:slow: takes it, simulated" in out
+    assert not recwarn.list
 
 
 def test_show_source_that_cannot_be_had(capsys: pytest.CaptureFixture[str]) -> None:

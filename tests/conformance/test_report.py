@@ -266,6 +266,59 @@ def test_a_failing_device_is_no_verdict(failure: type[Exception]) -> None:
     assert found.state == "inconclusive"
 
 
+@pytest.mark.parametrize("stage", ["evaluate_bounds", "usage"])
+def test_a_judge_that_fails_is_no_verdict(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole in the judge says nothing about the kernel."""
+    backend, device = registry.device("numpy")
+    program = sample_program(Handle("exp"), "float32", rank=2)
+    kernel = backend.compile(program, device)
+
+    def broken(*_: Any) -> Any:
+        raise KeyError("y")
+
+    monkeypatch.setattr(selfcheck, stage, broken)
+    found = selfcheck.self_check(backend, device, program, kernel)
+    assert found.state == "inconclusive"
+    assert "KeyError" in found.reason
+    monkeypatch.setattr(selfcheck, "evaluate_bounds", lambda *_: {})
+    found = selfcheck.self_check(backend, device, program, kernel)
+    assert found.state == "inconclusive"
+
+
+def test_arrays_that_cannot_be_placed_are_no_verdict() -> None:
+    backend, device = registry.device("numpy")
+    program = sample_program(Handle("exp"), "float32", rank=2)
+    kernel = backend.compile(program, device)
+
+    class Full:
+        strided = True
+        arithmetic = staticmethod(backend.arithmetic)
+
+        def asarray(self, array: Any, device: Any) -> Any:
+            raise KeyError("the driver's table")
+
+    fake: Any = Full()
+    found = selfcheck.self_check(fake, device, program, kernel)
+    assert found.state == "inconclusive"
+
+
+def test_a_result_of_another_shape_is_a_failure() -> None:
+    backend, device = registry.device("numpy")
+    program = sample_program(Handle("exp"), "float32", rank=2)
+
+    class Cut:
+        skeleton = source = ""
+
+        def launch(self, inputs: Any, outputs: Any, sizes: Any, scalars: Any) -> Any:
+            return [o[..., :-1] for o in outputs]
+
+    found = selfcheck.self_check(backend, device, program, Cut())
+    assert found.state == "fail"
+    assert "shape" in found.reason
+
+
 def test_how_often_the_self_check_decides() -> None:
     from opslib.language.library import load_library
 

@@ -449,3 +449,42 @@ def test_arrays_of_two_libraries() -> None:
 def test_a_list_among_arrays() -> None:
     with pytest.raises(opslib.ArgumentError, match=r"np\.asarray"):
         opslib.concat([1, 2], array(2))
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_one_list_for_several_arrays(kind: type) -> None:
+    """``concat([a, b])``, as NumPy, PyTorch and the array API have it."""
+    x, y = np.ones((2, 3), np.float32), np.zeros((1, 3), np.float32)
+    want = np.concatenate([x, y])
+    out = np.empty_like(want)
+    for _ in range(2):  # Planned, then prepared.
+        np.testing.assert_array_equal(opslib.concat(kind([x, y]), axis=0), want)
+    opslib.concat(kind([x, y]), axis=0, out=out)
+    np.testing.assert_array_equal(out, want)
+    found = opslib.concat(kind([x, y]), axis=0, backend="numpy")
+    np.testing.assert_array_equal(found, want)
+    assert opslib.stack(kind([x, x, x])).shape == (3, 2, 3)
+    assert len(opslib.meshgrid(kind([x[0], y[0]]))) == 2
+    assert opslib.concat.plan(kind([x, y]), axis=0)(x, y).shape == (3, 3)
+    assert "runs" in str(opslib.explain("concat", kind([x, y]), axis=0))
+    (bound,) = opslib.concat.bound(kind([x, y]), axis=0, backend="numpy")
+    assert bound.shape == (3, 3)
+
+
+def test_a_list_is_several_arrays_only_alone() -> None:
+    x = np.ones((2, 3), np.float32)
+    for wrong in ([[x]], [x], (x, [x])):
+        with pytest.raises(opslib.ArgumentError, match=r"list|tuple"):
+            opslib.concat(wrong, x)
+    with pytest.raises(opslib.ArgumentError, match="list"):
+        opslib.concat([[x]])
+    with pytest.raises(opslib.ArgumentError, match="list"):
+        opslib.exp([x])
+
+
+def test_an_einsum_of_many_terms() -> None:
+    """The name that the operator gets does not grow with the subscripts."""
+    x = np.full(3, 2.0)
+    text = ",".join(["i"] * 40) + "->i"
+    found = opslib.einsum(text, *[x] * 40, backend="numpy")
+    np.testing.assert_array_equal(found, x**40)

@@ -37,6 +37,37 @@ def test_use_and_its_nesting() -> None:
     assert ran() == "cpu"
 
 
+@pytest.mark.parametrize("first", ["use", "argument"])
+def test_one_backend_by_use_and_by_argument(
+    first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both share their prepared calls; a new shape must go to that backend too."""
+    from opslib.dispatch import handle
+
+    devices = []
+
+    def watched(request: Any) -> Any:
+        results, plan = whole(request)
+        devices.append(plan.device.name)
+        return results, plan
+
+    whole = handle.run_planned
+    monkeypatch.setattr(handle, "run_planned", watched)
+    double = opslib.op("op double_of(x: T) -> y: T = x + x")
+
+    def by_use(n: int) -> None:
+        with opslib.use("numpy"):
+            double(np.ones(n, np.float32))
+
+    def by_argument(n: int) -> None:
+        double(np.ones(n, np.float32), backend="numpy")
+
+    calls = [by_use, by_argument] if first == "use" else [by_argument, by_use]
+    for n, call in enumerate(calls, start=3):
+        call(n)
+    assert devices == ["numpy", "numpy"]
+
+
 def test_use_ends_with_an_exception() -> None:
     with pytest.raises(KeyError), opslib.use("numpy"):
         raise KeyError

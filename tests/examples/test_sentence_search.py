@@ -114,6 +114,26 @@ def test_vectors_are_those_of_torch(folder: Path, expected: Any, backend: str) -
 
 
 @pytest.mark.slow
+def test_the_encoder_runs_on_an_npu(folder: Path) -> None:
+    """Four sentences through ``backend="npu"``: the simulator, where there is none."""
+    import opslib
+
+    usable = [d for d in opslib.devices() if d.backend == "npu" and not d.named_only]
+    if all(d.why_not for d in usable):
+        pytest.skip(f"npu: {usable[0].why_not if usable else 'not there'}")
+    sentences = SENTENCES[:4]
+    wanted = example.embed(example.load_model(folder), folder, sentences, "numpy")
+    with opslib.receipts() as receipts:
+        model = example.load_model(folder, "npu")
+        found = example.embed(model, folder, sentences, "npu")
+    assert all(r.device.startswith("npu:") for r in receipts)
+    # Unit vectors of 384 elements: float16 arithmetic is good for some 2^-11 of their
+    # length in each; the weights are float32, and the twin is far better than that.
+    np.testing.assert_allclose(found, wanted, atol=2**-11)
+    assert np.einsum("ij,ij->i", found, wanted).min() > 1 - 2**-11
+
+
+@pytest.mark.slow
 def test_the_right_sentence_is_found(folder: Path) -> None:
     model = example.load_model(folder, "numpy")
     queries = ["block until another thread is done", "how many days apart"]

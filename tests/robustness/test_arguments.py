@@ -15,6 +15,14 @@ import opslib
 
 F4 = np.ones((2, 3), np.float32)
 I8 = np.ones((2, 3), np.int64)
+WINDOWS = np.lib.stride_tricks.as_strided(np.zeros(4, "f4"), (2, 3), (4, 4))
+
+
+def grown(extent: str) -> Any:
+    """An operator whose result is as long as a text says, called."""
+    made = opslib.op(f"op grown(x: T[n]) -> y: T[{extent}]\n    y[i] = x[0]\n")
+    return made(F4[0], backend="numpy")
+
 
 # What is called, the class, and words that the message has.
 WRONG: list[tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] = [
@@ -44,6 +52,23 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] = [
         IndexError,
         ("embedding", "2"),
     ),
+    (lambda: opslib.concat(), ValueError, ("concat", "at least one")),
+    (lambda: opslib.concat([]), ValueError, ("concat", "at least one")),
+    (lambda: opslib.concat([[F4]]), ValueError, ("concat", "list")),
+    (lambda: opslib.concat([F4], [F4]), ValueError, ("concat", "list")),
+    (lambda: opslib.concat(*[F4] * 129), ValueError, ("concat", "129", "128")),
+    (lambda: opslib.elu(F4, 10**5000), ValueError, ("elu", "16610 bits")),
+    (lambda: opslib.softmax(F4, axis=10**5000), ValueError, ("softmax", "64 bits")),
+    (lambda: opslib.gelu(F4, approximate=F4), ValueError, ("gelu", "'tanh'")),
+    (lambda: opslib.zeros((1 << 62,)), ValueError, ("zeros", "64 bits")),
+    (lambda: opslib.zeros((1 << 40, 1 << 40)), ValueError, ("zeros", "64 bits")),
+    (lambda: opslib.exp(F4, out=WINDOWS), ValueError, ("out", "share memory")),
+    (lambda: opslib.tensordot(None, F4), ValueError, ("tensordot", "NoneType")),
+    (lambda: opslib.tensordot([1.0], F4), ValueError, ("tensordot", "list")),
+    (lambda: grown("n * 9^9999"), ValueError, ("shape of 'y'", "4096 bits")),
+    (lambda: grown("9^9^9^9"), ValueError, ("shape of 'y'", "4096 bits")),
+    (lambda: grown("1 << 99999999999"), ValueError, ("shape of 'y'", "shift")),
+    (lambda: grown("n * 9^900"), ValueError, ("'y'", "64 bits")),
     (lambda: opslib.op("op f(x: T) -> y: T = z"), opslib.SpecError, ("z", "^")),
 ]  # fmt: skip
 

@@ -329,6 +329,7 @@ def test_a_worker_that_stops_keeps_one_range(dynamic):
         assert out[2] == 0, "nobody waited in vain"
 
 
+@pytest.mark.deep  # measures time: of use on a machine that does nothing else
 def test_a_busy_processor_does_not_hold_the_caller():
     """Other processes leave the worker a quarter of its processor.
 

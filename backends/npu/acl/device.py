@@ -229,8 +229,11 @@ class Context:
         where = " or ".join(dict.fromkeys(names[-3:]))
         try:
             self.acl.call("aclrtSynchronizeStream", self.stream, where=where)
-        finally:
-            del held
+        except BaseException:
+            # The chip may still be at work on them.
+            with self._lock:
+                self._held += held
+            raise
 
     def _copy(self, target: int, source: Any, count: int, kind: int) -> None:
         self.activate()

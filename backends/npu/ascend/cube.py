@@ -10,6 +10,7 @@ next load runs while the cube multiplies.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
@@ -26,10 +27,28 @@ from .machine import Access, Buffer, Instruction, Launch
 from .plan import Limit
 from .scalar import ScalarPrinter, element_type
 
-# A block of the result fills L0C: 128 x 256 floats are 128 KiB. A panel is DEPTH bytes
-# of k in L0, four times that in L1: 64 + 128 KiB twice are 384 of L1's 512 KiB, and
-# 16 + 32 KiB twice fit L0A and L0B.
-M, N, DEPTH, PANELS = 128, 256, 128, 4
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """How much of a product is on the chip at a time.
+
+    Attributes:
+        m, n: rows and columns of the block of sums in L0C.
+        depth: bytes of k that L0A and L0B hold.
+        panels: how many times that L1 holds.
+    """
+
+    m: int = 128
+    n: int = 256
+    depth: int = 128
+    panels: int = 4
+
+
+# A block of the result fills L0C: 128 x 256 floats are 128 KiB. Panels of 64 + 128 KiB
+# twice are 384 of L1's 512 KiB, and 16 + 32 KiB twice fit L0A and L0B. Other tiles are
+# for the model (model.py), which is asked what they would take.
+USUAL = Tile()
+TILE: ContextVar[Tile] = ContextVar("cube_tile", default=USUAL)
 # Nd2Nz counts the distance of rows in 16 bits [R: DataCopy, Nd2NzParams].
 MOST_PITCH = 65535
 _CUBE = {
@@ -128,8 +147,10 @@ class CubePrinter(ScalarPrinter):
         a, _ = matrices
         self.dtype = a.read.type
         size = self.dtype.bytes
-        self.depth = DEPTH // size
-        self.panel = PANELS * self.depth
+        self.tile = TILE.get()
+        m, n, depth = self.tile.m, self.tile.n, self.tile.depth
+        self.depth = depth // size
+        self.panel = self.tile.panels * self.depth
         ctype = element_type(self.dtype)
         acc = "int32_t" if self.dtype.name == "int8" else "float"
         self.chip: list[Buffer] = []
@@ -137,12 +158,12 @@ class CubePrinter(ScalarPrinter):
             tail = "" if k == 0 else "_next"
             deep = self.panel * size
             self.chip += [
-                Buffer(f"a_l1{tail}", ctype, M * deep, "l1", "panel of a, NZ"),
-                Buffer(f"b_l1{tail}", ctype, N * deep, "l1b", "panel of b, NZ"),
-                Buffer(f"a_l0{tail}", ctype, M * DEPTH, "l0a", "left matrix, ZZ"),
-                Buffer(f"b_l0{tail}", ctype, N * DEPTH, "l0b", "right matrix, ZN"),
+                Buffer(f"a_l1{tail}", ctype, m * deep, "l1", "panel of a, NZ"),
+                Buffer(f"b_l1{tail}", ctype, n * deep, "l1b", "panel of b, NZ"),
+                Buffer(f"a_l0{tail}", ctype, m * depth, "l0a", "left matrix, ZZ"),
+                Buffer(f"b_l0{tail}", ctype, n * depth, "l0b", "right matrix, ZN"),
             ]
-        self.chip.append(Buffer("sums", acc, M * N * 4, "l0c", "block of sums, NZ"))
+        self.chip.append(Buffer("sums", acc, m * n * 4, "l0c", "block of sums, NZ"))
         for b in self.chip:
             names.fresh(b.name)
 
@@ -157,13 +178,13 @@ class CubePrinter(ScalarPrinter):
 
     def emit(self) -> None:
         """The whole kernel."""
-        c = self.c
+        c, (block_m, block_n) = self.c, (self.tile.m, self.tile.n)
         rows, columns = (self._extent(g) for g in (c.m, c.n))
         depth = self._bound("depth", self.scalar(c.k.extent))
         # Index variables of blocks, as the printer sees them.
         batch, m, n, k = (Index(f"#{x}") for x in ("batch", "m", "n", "k"))
-        tiles_m = self._bound("tiles_m", f"({rows} + {M - 1}) / {M}")
-        tiles_n = self._bound("tiles_n", f"({columns} + {N - 1}) / {N}")
+        tiles_m = self._bound("tiles_m", f"({rows} + {block_m - 1}) / {block_m}")
+        tiles_n = self._bound("tiles_n", f"({columns} + {block_n - 1}) / {block_n}")
         batches = self.scalar(c.batch.extent, UNARY)
         total = self._bound("tiles", f"{batches} * tiles_m * tiles_n")
         tile = self.names.fresh("tile")
@@ -173,8 +194,8 @@ class CubePrinter(ScalarPrinter):
             f"{tile} += GetBlockNum())"
         ):
             bound: dict[Expr, str] = {
-                n: self._bound("n0", f"{tile} % {tiles_n} * {N}"),
-                m: self._bound("m0", f"{tile} / {tiles_n} % {tiles_m} * {M}"),
+                n: self._bound("n0", f"{tile} % {tiles_n} * {block_n}"),
+                m: self._bound("m0", f"{tile} / {tiles_n} % {tiles_m} * {block_m}"),
                 batch: self._bound("batch", f"{tile} / ({tiles_n} * {tiles_m})"),
             }
             for node, text in bound.items():
@@ -186,8 +207,8 @@ class CubePrinter(ScalarPrinter):
                 **c.n.at(n),
                 **c.k.at(k),
             }
-            left_rows = f"ops_minimum_i64({rows} - {bound[m]}, {M})"
-            left_columns = f"ops_minimum_i64({columns} - {bound[n]}, {N})"
+            left_rows = f"ops_minimum_i64({rows} - {bound[m]}, {block_m})"
+            left_columns = f"ops_minimum_i64({columns} - {bound[n]}, {block_n})"
             self.rows = self._bound("rows", left_rows)
             self.columns = self._bound("columns", left_columns)
             self._twice("k1", "0", depth, self.panel, self._panels)
@@ -220,8 +241,8 @@ class CubePrinter(ScalarPrinter):
         deep = self._bound("deep", f"ops_minimum_i64({stop} - {k1}, {self.panel})")
         self.scopes[-1][("index", "#k")] = Entry(k1, "int64_t")
         for name, side, lanes, block in (
-            ("a_l1", self.matrices[0], self.rows, M),
-            ("b_l1", self.matrices[1], self.columns, N),
+            ("a_l1", self.matrices[0], self.rows, self.tile.m),
+            ("b_l1", self.matrices[1], self.columns, self.tile.n),
         ):
             across, along = (lanes, deep) if not side.turned else (deep, lanes)
             pitch = self.scalar(side.pitch, PLUS)
@@ -238,8 +259,8 @@ class CubePrinter(ScalarPrinter):
         def part(k0: str, tail: str) -> None:
             now = self._bound("now", f"ops_minimum_i64({deep} - {k0}, {self.depth})")
             for into, name, side, lanes, block in (
-                ("a_l0", "a_l1", self.matrices[0], self.rows, M),
-                ("b_l0", "b_l1", self.matrices[1], self.columns, N),
+                ("a_l0", "a_l1", self.matrices[0], self.rows, self.tile.m),
+                ("b_l0", "b_l1", self.matrices[1], self.columns, self.tile.n),
             ):
                 which = "Left" if into == "a_l0" else "Right"
                 pitch = (self.panel if side.turned else block) // 16
@@ -308,4 +329,4 @@ def limits(c: Contraction, matrices: tuple[Side, Side]) -> list[Limit]:
     return found
 
 
-__all__ = ["CubePrinter", "limits", "sides", "stored"]
+__all__ = ["TILE", "USUAL", "CubePrinter", "Tile", "limits", "sides", "stored"]

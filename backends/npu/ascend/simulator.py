@@ -8,8 +8,10 @@ it are added.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,8 @@ from opslib.runtime.failures import failed_check
 
 from ..targets import DEFAULT, AscendTarget
 from .arguments import chosen, integer_argument, prepare, within
+from .gathering import Gathered, NotCompiled, current
+from .gathering import gathering as _gathering
 from .lower import lower, mangle
 from .plan import Program, number
 from .renderer import print_unit
@@ -54,6 +58,28 @@ def flags(target: AscendTarget) -> tuple[str, ...]:
     )
 
 
+def engine(target: AscendTarget) -> tuple[str, ...]:
+    """Flags that link kernels to the twin's engine, compiled once for each target.
+
+    Empty where it is not known how: then each translation unit compiles its own, which
+    takes as long as some ten kernels.
+    """
+    compiler = toolchain.find_toolchain("c++")
+    if not sys.platform.startswith("linux") or compiler.kind not in ("gcc", "clang"):
+        return ()
+    # It runs every element of every kernel, and is compiled once: -O2.
+    given = tuple("-O2" if flag == "-O1" else flag for flag in flags(target))
+    library = cache.default_cache().load(
+        '#include "opslib_twin_library.h"\n',
+        f"ascend_twin_{target.number}",
+        compiler,
+        given,
+        timeout_s=600,
+    )
+    # By its path, which becomes the name under which kernels ask for it.
+    return ("-DOPSLIB_TWIN_LINKED", "-Wl,--no-as-needed", str(library.path))
+
+
 def with_entries(text: str, programs: Sequence[Program]) -> str:
     """The text and the twin's entry points behind it."""
     lines = [text, '#include "opslib_twin_entry.h"']
@@ -65,13 +91,16 @@ def with_entries(text: str, programs: Sequence[Program]) -> str:
 
 @dataclass(eq=False)
 class SimulatedKernel:
-    """See `opslib.runtime.protocol.Kernel`."""
+    """See `opslib.runtime.protocol.Kernel`.
+
+    `entries` are the compiled launches; None until somebody needs them.
+    """
 
     program: expr.Program
     made: Program
     source: str
     target: AscendTarget
-    entries: list[Any]
+    entries: list[Any] | None
     counters: dict[str, list[int]] = field(default_factory=dict)
     _without: SimulatedKernel | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -91,24 +120,35 @@ class SimulatedKernel:
         """Runs on NumPy arrays; gives new ones."""
         if not within(self.made, sizes, scalars, inputs):
             return self._other().launch(inputs, outputs, sizes, scalars)
+        entries = self._compiled()
         given = [np.ascontiguousarray(a) for a in inputs]
         results = self._results(sizes, scalars)
         status = run(
-            self.made, self.entries, given, results, sizes, scalars, self.target,
+            self.made, entries, given, results, sizes, scalars, self.target,
             self.program.name, self.counters,
         )  # fmt: skip
         if status[0]:
             raise failed_check(self.program, *status[1:])
         return results
 
+    def _compiled(self) -> list[Any]:
+        with self._lock:
+            if self.entries is None:
+                gathered = current()
+                if gathered is not None:
+                    gathered.wanted[self] = None
+                    raise NotCompiled(self.made.name)
+                _fill([self])
+            assert self.entries is not None
+            return self.entries
+
     def _other(self) -> SimulatedKernel:
         """The kernel for sizes beyond the limits of this one."""
         with self._lock:
             if self._without is None:
                 made = lower(self.program, f"{self.made.name}_any", self.target, True)
-                text, (entries,) = build([made], self.target)
                 self._without = SimulatedKernel(
-                    self.program, made, text, self.target, entries
+                    self.program, made, print_unit([made]), self.target, None
                 )
             return self._without
 
@@ -196,13 +236,29 @@ def build(
     compiler = toolchain.find_toolchain("c++")
     name = programs[0].name if len(programs) == 1 else f"{programs[0].name}_and_more"
     library = cache.default_cache().load(
-        source, f"ascend_{name}", compiler, flags(target), timeout_s=600
+        source,
+        f"ascend_{name}",
+        compiler,
+        (*flags(target), *engine(target)),
+        timeout_s=600,
     )
     found = []
     for program in programs:
         addresses = [library.symbol(f"{x.name}_twin") for x in program.launches]
         found.append([_FFI.cast("opslib_twin", a) for a in addresses])
     return text, found
+
+
+def _fill(kernels: Sequence[SimulatedKernel]) -> None:
+    """Compiles kernels of one target in one unit."""
+    _, entries = build([k.made for k in kernels], kernels[0].target)
+    for k, mine in zip(kernels, entries, strict=True):
+        k.entries = mine
+
+
+def gathering() -> AbstractContextManager[Gathered]:
+    """Launches in the block raise NotCompiled; see `Gathered.compile`."""
+    return _gathering(_fill)
 
 
 def kernels(
@@ -213,23 +269,32 @@ def kernels(
         lower(p, f"{mangle(p.name)}_{fingerprint(p)[:8]}_{k}", target)
         for k, p in enumerate(programs)
     ]
-    text, entries = build(made, target)
-    return [
-        SimulatedKernel(p, m, text, target, e)
-        for p, m, e in zip(programs, made, entries, strict=True)
+    found = [
+        SimulatedKernel(p, m, print_unit([m]), target, None)
+        for p, m in zip(programs, made, strict=True)
     ]
+    _fill(found)
+    return found
 
 
 def kernel(program: expr.Program, target: AscendTarget = DEFAULT) -> SimulatedKernel:
-    """One kernel."""
-    made = lower(program, mangle(program.name), target)
-    text, (entries,) = build([made], target)
-    return SimulatedKernel(program, made, text, target, entries)
+    """One kernel; inside `gathering`, one that is compiled with others later."""
+    gathered = current()
+    name = mangle(program.name)
+    if gathered is not None:
+        name = f"{name}_{fingerprint(program)[:8]}_{len(gathered.wanted)}"
+    made = lower(program, name, target)
+    found = SimulatedKernel(program, made, print_unit([made]), target, None)
+    if gathered is None:
+        _fill([found])
+    return found
 
 
 __all__ = [
     "SimulatedKernel",
     "build",
+    "engine",
+    "gathering",
     "integer_argument",
     "kernel",
     "kernels",
