@@ -38,6 +38,7 @@ class Function:
             crashes on a literal of more than one distinct element.
         products: whether there is a matrix product, for the cube unit.
         memories: for a value that was loaded, the argument it is and its shape.
+        buffers: the local memory that arguments are copied to.
         reshaped: for a value that is another one in another shape, that one.
     """
 
@@ -48,6 +49,7 @@ class Function:
     depth: int = 2
     memories: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     reshaped: dict[str, Value] = field(default_factory=dict)
+    buffers: set[str] = field(default_factory=set)
     _taken: dict[str, int] = field(default_factory=dict)
     _loaded: dict[Any, Value] = field(default_factory=dict)
     _widened: dict[str, Value] = field(default_factory=dict)
@@ -242,6 +244,7 @@ class Function:
                 place = self._viewed("memref", memory, dtype, shape, wanted)
             kind = tensor_type(wanted, dtype).replace("tensor", "memref")
             local = self.scalar(f"memref.alloc() : {kind}", f"{label}_local")
+            self.buffers.add(local)
             self.line(f"memref.copy {place}, {local} : {kind} to {kind}")
             text = f"bufferization.to_tensor {local} restrict writable : {kind}"
             made = self.emit(text, wanted, dtype, label)
@@ -302,8 +305,8 @@ class Function:
         kept = list(lines)
         while True:
             counts = Counter(n for line in kept for n in _NAME.findall(line))
-            # A local buffer stands in its allocation, its copy and its use.
-            dead = {n for n, c in counts.items() if c == (2 if "_local" in n else 1)}
+            # A buffer stands in its allocation, its copy and its use.
+            dead = {n for n, c in counts.items() if c == 1 + (n in self.buffers)}
             left = [line for line in kept if not _is_dead(line, dead)]
             if len(left) == len(kept):
                 return kept

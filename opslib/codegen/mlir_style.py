@@ -68,6 +68,8 @@ def render(
     nodes = needed(nodes, {p.name for p in graph.outputs})
     printer = _Printer(Function(), {}, graph.graph.constants)
     f = printer.function
+    blocks = [f.fresh(f"block{k}") for k in range(_BLOCKS)]
+    spare = [f.fresh(name) for name in SPARE]
     arguments = []
     used = {n for one in nodes for n in reads(one)}
     for port in graph.inputs:
@@ -83,11 +85,11 @@ def render(
         _stored(f, printer.value(port.name), port, name)
     tables, lines = _tables(f)
     arguments[len(graph.inputs) : len(graph.inputs)] = tables
-    arguments += [f"%block{k}: i32" for k in range(_BLOCKS)]
+    arguments += [f"{name}: i32" for name in blocks]
     marks = 'global_kernel = "local", mix_mode = '
     marks += '"mix"' if f.products else '"aiv"'
     if f.products:  # through which the cube and the vector cores exchange
-        arguments[:0] = [f"%{name}: memref<1xi8>" for name in SPARE]
+        arguments[:0] = [f"{name}: memref<1xi8>" for name in spare]
         marks = f"SyncBlockLockArgIdx = 0 : i64, WorkspaceArgIdx = 1 : i64, {marks}"
     header = [f"    {name} = {value}" for value, name in f.header.items()]
     text = ["module {", f"  func.func @{program.name}("]
@@ -135,10 +137,11 @@ def _tables(f: Function) -> tuple[list[str], list[str]]:
         memory = f"{name}_memory"
         arguments.append(f"{memory}: {kind}")
         local = f"{name}_local"
+        f.buffers.add(local)
         loader.line(f"{local} = memref.alloc() : {kind}")
         loader.line(f"memref.copy {memory}, {local} : {kind} to {kind}")
-        loader.line(f"{name} = bufferization.to_tensor {local} restrict writable "
-                    f": {kind}")  # fmt: skip
+        made = f"bufferization.to_tensor {local} restrict writable : {kind}"
+        loader.line(f"{name} = {made}")
     return arguments, loader.lines
 
 
@@ -244,7 +247,7 @@ class _Printer:
         numbers = mlir_moves.numbers
         match kind:
             case "Reshape":
-                return f.reshape(value, _shape(value, numbers(given[1])))
+                return f.reshape(value, numbers(given[1]))
             case "Unsqueeze":
                 axes = numbers(given[1])
                 lengths = iter(value.shape)
@@ -298,10 +301,6 @@ class _Printer:
 
 
 _MOVERS = _MOVES | {"Slice", "Concat", "Gather", "GatherElements", "ScatterND"}
-
-
-def _shape(value: Value, wanted: Sequence[int]) -> list[int]:
-    return [int(n) for n in wanted]
 
 
 def _expanded(f: Function, value: Value, wanted: Sequence[int]) -> Value:

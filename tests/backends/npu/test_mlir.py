@@ -33,7 +33,7 @@ OPERATORS = (
     ("add", "int32"), ("gelu", "float32"), ("softmax", "float32"),
     ("matmul", "float16"), ("layer_norm", "float16"), ("where", "float32"),
     ("transpose", "float32"), ("embedding", "float32"), ("cumsum", "float32"),
-    ("sort", "float32"), ("argmax", "int32"), ("conv2d", "float32"),
+    ("sort", "float32"), ("argmax", "int32"), ("conv1d", "float32"),
     ("scatter_add", "float32"), ("floor_divide", "int32"), ("tril", "float32"),
     ("flip", "int32"), ("linear_recurrence", "float32"), ("isnan", "float16"),
 )  # fmt: skip
