@@ -10,7 +10,8 @@ needs it: one that another implies goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
 from .machine import Access, Block, Instruction, Launch, Node, Sync, syncs
 from .traces import Step, has_else, runs
@@ -22,11 +23,11 @@ _ROUNDS = 400
 
 
 class Unordered(Exception):
-    """Two steps that nothing orders."""
+    """Two steps that nothing orders; `buffer` is what both touch, if that is why."""
 
-    def __init__(self, first: Step, second: Step, why: str) -> None:
+    def __init__(self, first: Step, second: Step, why: str, buffer: str = "") -> None:
         super().__init__(why)
-        self.first, self.second = first, second
+        self.first, self.second, self.buffer = first, second, buffer
 
 
 def insert_flags(launch: Launch, event_ids: int = 6) -> None:
@@ -38,6 +39,7 @@ def insert_flags(launch: Launch, event_ids: int = 6) -> None:
     planner = _Planner(launch.body)
     planner.complete()
     planner.prune()
+    planner.alternate()
     planner.share(event_ids)
     planner.prune()
     _number(launch.body, event_ids)
@@ -104,7 +106,7 @@ def _walk(run: list[Step]) -> Unordered | None:
                     earlier, other, step, access
                 ):
                     continue
-                return Unordered(earlier, step, "unordered")
+                return Unordered(earlier, step, "unordered", access.buffer)
         issued[pipe] = issued.get(pipe, 0) + 1
         if pipe not in OVERLAPPING:
             mine[pipe] = issued[pipe]
@@ -139,6 +141,8 @@ def _clash(first: Step, a: Access, second: Step, b: Access) -> bool:
 class _Planner:
     body: list[Node]
     groups: int = 0
+    # What the flags of a group were added for; "" is another flag.
+    buffers: dict[int, str] = field(default_factory=dict)
 
     def complete(self) -> None:
         """Adds flags until nothing is unordered."""
@@ -170,6 +174,7 @@ class _Planner:
             body, depth = block.body, depth + 1
             at, before = first.path[depth][1], second.path[depth][1]
         self.groups += 1
+        self.buffers[self.groups] = found.buffer
         at, before = _after(body, at), _before(body, before)
         if source == target:
             body.insert(before, Sync("barrier", source, source, self.groups))
@@ -199,6 +204,31 @@ class _Planner:
             removed = _without(self.body, group)
             if first_conflict(removed) is None:
                 _remove(self.body, group)
+
+    def alternate(self) -> None:
+        """Has flags that are carried for one buffer be one, if that spares others.
+
+        Where several parts of a loop use a buffer in turn, a flag of its own for each
+        part leaves the change of parts to yet another flag, which waits for all that
+        the part before has done. One flag for all parts waits for the last user only.
+        """
+        whole, count = self.body[:], _count(self.body)
+        made, joins = whole, 0
+        pipes = _carried(whole)
+        for first, second in combinations(sorted(pipes), 2):
+            if pipes[first] == pipes[second] and self._same(first, second):
+                joined = _joined(made, first, second)
+                if joined is not None and first_conflict(joined) is None:
+                    made, joins = joined, joins + 1
+        if not joins:
+            return
+        self.body[:] = made
+        self.prune()
+        if _count(self.body) + joins >= count:
+            self.body[:] = whole
+
+    def _same(self, first: int, second: int) -> bool:
+        return self.buffers[first] == self.buffers[second] != ""
 
     def share(self, event_ids: int) -> None:
         """Has flags of one pair of pipes share an event, where there are too many."""
@@ -240,6 +270,19 @@ def _joined(body: list[Node], first: int, second: int) -> list[Node] | None:
     dropped = {max(a[0], b[0]), min(a[-1], b[-1])} if a else set()
     kept = [n for k, n in enumerate(body) if k not in dropped]
     return _renamed(kept, second, first)
+
+
+def _carried(body: list[Node]) -> dict[int, tuple[str, str]]:
+    """The groups of flags that are primed before a loop, with their pipes."""
+    return {
+        s.group: (s.source, s.target)
+        for s in body
+        if isinstance(s, Sync) and s.kind == "set" and len(_within(body, s.group)) == 4
+    }
+
+
+def _count(body: list[Node]) -> int:
+    return len({s.group for s in syncs(body)})
 
 
 def _within(body: list[Node], group: int) -> list[Sync]:

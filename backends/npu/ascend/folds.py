@@ -1,7 +1,7 @@
 """Reductions on the vector unit: a tile of partial states, folded at the end.
 
-Floats are summed by ReduceSum; every other fold goes by halves of the tile, so that a
-nan is kept whatever the instruction does with it.
+Floats are folded by ReduceSum, ReduceMax and ReduceMin, the last two once nans are
+taken out and counted; products and integers go by halves of the tile.
 """
 
 from __future__ import annotations
@@ -180,6 +180,11 @@ class FoldPrinter(LanePrinter):
             text = self._total(name, chunk.count)
             self._release(busy)
             return text
+        if kind == "float" and op in ("max", "min"):
+            name = self._argument(values, value, kind)
+            text = self._extreme(op, name, chunk.count)
+            self._release(busy)
+            return text
         if not self.row.whole:
             # The least power of two that holds the row, for the fold by halves.
             self.row.whole = self.names.fresh("whole")
@@ -219,56 +224,60 @@ class FoldPrinter(LanePrinter):
         self._last = total
         return f"{total}.GetValue(0)"
 
+    def _extreme(self, op: str, name: str, count: str) -> str:
+        """As `_total`, of the largest or smallest; nan if there is one.
+
+        ReduceMax gets no nan to see: what it does with one is not documented. Ones in
+        the place of nans, zeros elsewhere, are reduced as well and tell of them.
+        """
+        tiles, values = self._tiles, self._values(Chunk("", "", count, 0), [], {})
+        # In parentheses: a name alone would be taken for a tensor's.
+        worst = "-INFINITY" if op == "max" else "(INFINITY)"
+        mask, numbers = values.new("mask"), values.new("float")
+        values.compare(mask, name, name, "EQ")
+        values.select(numbers, mask, name, worst)
+        # The extreme, and 32 bytes behind it the mark: what is read at once waits once.
+        both = tiles.fixed("extreme", "float", 16)
+        work = tiles.temporary("float", "work")
+
+        def put(into: str) -> None:
+            text = f"Reduce{FOLDS[op]}({into}, {numbers}, {work}, {count});"
+            tiles.instruction("V", text, (numbers,), (both, work))
+
+        put(both)
+        flag = "1.0f" if op == "max" else "-1.0f"
+        tiles.instruction("V", f"Duplicate({numbers}, 0.0f, {count});", (), (numbers,))
+        values.select(numbers, mask, numbers, flag)
+        put(f"{both}[8]")
+        for each in (mask, numbers, work):
+            tiles.free(each)
+        found = self.names.fresh("folded")
+        self.line(
+            f"const float {found} = {both}.GetValue(8) == 0.0f ? "
+            f"{both}.GetValue(0) : NAN;"
+        )
+        self.lines[-1].accesses = (Access(both, False),)
+        self._last = both
+        return found
+
     def _folded(self, op: str, kind: str, acc: str, length: str) -> str:
         """As `_total`, of a tile of partial states whose length is a power of two."""
         tiles = self._tiles
         if kind == "float" and op == "add":
             return self._total(acc, length)
+        if kind == "float" and op in ("max", "min"):
+            return self._extreme(op, acc, length)
         # By halves; what is below one block of 32 bytes goes through the scalar unit.
         half = self.names.fresh("half_of")
         with self.block(
             f"for (int64_t {half} = {length} / 2; {half} >= 8; {half} /= 2)"
         ):
             count = f"static_cast<uint32_t>({half})"
-            chunk = Chunk("", "", count, 0)
-            values = self._values(chunk, [], {})
             upper = f"{acc}[{half}]"
-            if kind == "float" and op in ("max", "min"):
-                mask = values.new("mask")
-                joined = values.new("float")
-                put = tiles.instruction
-                put(
-                    "V",
-                    f"Compare({mask}, {upper}, {upper}, CMPMODE::EQ, "
-                    f"opslib::Whole<float>({count}));",
-                    (acc,),
-                    (mask,),
-                )
-                put(
-                    "V",
-                    f"{FOLDS[op]}({joined}, {acc}, {upper}, {count});",
-                    (acc,),
-                    (joined,),
-                )
-                put(
-                    "V",
-                    f"Select({joined}, {mask}, {joined}, {upper}, "
-                    f"SELMODE::VSEL_TENSOR_TENSOR_MODE, {count});",
-                    (mask, joined, acc),
-                    (joined,),
-                )
-                values.compare(mask, acc, acc, "EQ")
-                values.select(acc, mask, joined, acc)
-                tiles.free(joined)
-                tiles.free(mask)
-            else:
-                tiles.instruction(
-                    "V", f"{FOLDS[op]}({acc}, {acc}, {upper}, {count});", (acc,), (acc,)
-                )
-        short = "f32" if kind == "float" else "i32"
-        join = {"max": f"ops_maximum_{short}", "min": f"ops_minimum_{short}"}.get(
-            op, ""
-        )
+            tiles.instruction(
+                "V", f"{FOLDS[op]}({acc}, {acc}, {upper}, {count});", (acc,), (acc,)
+            )
+        join = {"max": "ops_maximum_i32", "min": "ops_minimum_i32"}.get(op, "")
         found = self.names.fresh("folded")
         self.line(f"{kind} {found} = {acc}.GetValue(0);")
         self.lines[-1].accesses = (Access(acc, False),)

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from opslib.backends.npu.ascend import contraction, device, prove, renderer, simulator
+from opslib.backends.npu.ascend import (
+    contraction,
+    device,
+    machine,
+    prove,
+    renderer,
+    simulator,
+)
 from opslib.backends.npu.ascend.lower import lower
 from opslib.backends.npu.targets import DEFAULT, TARGETS
 
@@ -78,6 +85,18 @@ def test_folds(name: str) -> None:
     agrees(case(name, x, axis=(1,)), 1e-5, 1e-5)
 
 
+@pytest.mark.parametrize("n", [1, 9, 300, 30000])
+@pytest.mark.parametrize("name", ["max", "min", "softmax"])
+def test_extremes_of_rows_with_nan_and_infinities(name: str, n: int) -> None:
+    """An infinity is no nan; a row of nothing but the fold's identity keeps it."""
+    x = normal(6, n)
+    x[0, n // 2], x[1, n - 1] = np.inf, -np.inf
+    x[2], x[3] = np.inf, -np.inf
+    x[4, n - 1] = np.nan
+    axis = -1 if name == "softmax" else (1,)
+    agrees(case(name, x, axis=axis), 1e-5, 1e-7)
+
+
 @pytest.mark.parametrize(
     "shape", [(1, 1, 1), (2, 3, 4), (16, 16, 16), (130, 65, 270), (33, 700, 17)]
 )
@@ -96,6 +115,15 @@ def test_sixteen_bit_matmul_is_on_the_cube() -> None:
     made = lower(found.program, "matmul")
     assert [x.unit for x in made.launches] == ["cube"]
     assert made.limits
+
+
+def test_the_cube_waits_for_no_panel() -> None:
+    """One flag for each of the two left matrices in L0, whichever panel it is of."""
+    found = case("matmul", normal(4, 4, dtype="float16"), normal(4, 4, dtype="float16"))
+    (launch,) = lower(found.program, "matmul").launches
+    flags = [s for s in machine.syncs(launch.body) if s.kind == "wait"]
+    events = {s.event for s in flags if (s.source, s.target) == ("M", "MTE1")}
+    assert events == {0, 1}
 
 
 def test_an_epilogue_follows_the_cube() -> None:

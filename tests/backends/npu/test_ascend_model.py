@@ -78,15 +78,16 @@ def test_counting_few_tiles_agrees_with_counting_all() -> None:
 
 @needs_compiler
 def test_matmul_on_paper() -> None:
-    """4096^3 in float16 on 910B1. The target is 85 %; see docs/npu.md for what lacks.
+    """4096^3 in float16 on 910B1. The target is 85 %.
 
     The number is held so that a change of the generator that costs shows itself.
     """
     found = model.matmul(4096, 4096, 4096)
-    assert 0.75 < found.compute < 0.97
+    assert 0.85 < found.compute < 0.97
     # 22 rounds of blocks on 24 cores can do no better than this.
     assert found.compute < 512 / 24 / 22
-    assert found.busy["M"] <= 1
+    # More than the time there is would be a line drawn where it bends.
+    assert max(found.busy.values()) <= 1
     assert found.busy["M"] + found.exposed["M"] == pytest.approx(1, abs=0.05)
 
 
@@ -98,9 +99,9 @@ def test_a_bad_tiling_is_seen_to_be_one() -> None:
 
 @needs_compiler
 def test_softmax_on_paper() -> None:
-    """[8192, 4096] floats. The target is 90 %; see docs/npu.md for what lacks."""
+    """[8192, 4096] floats. The target is 90 %."""
     found = model.rows("softmax", 8192, 4096, axis=-1)
-    assert 0.8 < found.dma <= 1
+    assert 0.9 < found.dma <= 1
     assert found.memory_seconds == pytest.approx(2 * 4 * 8192 * 4096 / 1.6e12)
 
 

@@ -58,10 +58,7 @@ extern "C" __global__ __cube__ void op_matmul_f16(__gm__ uint8_t *x1_memory,
     const int64_t tiles = 1 * tiles_m * tiles_n;
     SetFlag<HardEvent::M_MTE1>(0);
     SetFlag<HardEvent::M_MTE1>(1);
-    SetFlag<HardEvent::M_MTE1>(2);
-    SetFlag<HardEvent::M_MTE1>(3);
     SetFlag<HardEvent::MTE1_MTE2>(0);
-    SetFlag<HardEvent::M_MTE1>(4);
     SetFlag<HardEvent::MTE1_MTE2>(1);
     SetFlag<HardEvent::FIX_M>(0);
     for (int64_t tile = GetBlockIdx(); tile < tiles; tile += GetBlockNum()) {
@@ -79,7 +76,6 @@ extern "C" __global__ __cube__ void op_matmul_f16(__gm__ uint8_t *x1_memory,
                 256);
             SetFlag<HardEvent::MTE2_MTE1>(0);
             WaitFlag<HardEvent::MTE2_MTE1>(0);
-            WaitFlag<HardEvent::M_MTE1>(4);
             for (int64_t k0 = 0; k0 < deep; k0 += 128) {
                 const int64_t now = ops_minimum_i64(deep - k0, 64);
                 WaitFlag<HardEvent::M_MTE1>(0);
@@ -105,8 +101,6 @@ extern "C" __global__ __cube__ void op_matmul_f16(__gm__ uint8_t *x1_memory,
                 }
             }
             SetFlag<HardEvent::MTE1_MTE2>(0);
-            SetFlag<HardEvent::M_MTE1>(5);
-            WaitFlag<HardEvent::M_MTE1>(5);
             if (k1 + 256 < depth) {
                 const int64_t k1_2 = k1 + 256;
                 const int64_t deep_2 = ops_minimum_i64(k - k1_2, 256);
@@ -119,7 +113,7 @@ extern "C" __global__ __cube__ void op_matmul_f16(__gm__ uint8_t *x1_memory,
                 WaitFlag<HardEvent::MTE2_MTE1>(1);
                 for (int64_t k0_3 = 0; k0_3 < deep_2; k0_3 += 128) {
                     const int64_t now_3 = ops_minimum_i64(deep_2 - k0_3, 64);
-                    WaitFlag<HardEvent::M_MTE1>(2);
+                    WaitFlag<HardEvent::M_MTE1>(0);
                     opslib::LoadLeft<false>(a_l0, a_l1_next, k0_3, rows, now_3, 8);
                     opslib::LoadRight<true>(b_l0, b_l1_next, k0_3, columns, now_3, 16);
                     SetFlag<HardEvent::MTE1_M>(2);
@@ -127,12 +121,12 @@ extern "C" __global__ __cube__ void op_matmul_f16(__gm__ uint8_t *x1_memory,
                     PipeBarrier<PIPE_M>();
                     opslib::Multiply(sums, a_l0, b_l0, rows, columns, now_3, k1_2
                         + k0_3 == 0);
-                    SetFlag<HardEvent::M_MTE1>(2);
+                    SetFlag<HardEvent::M_MTE1>(0);
                     PipeBarrier<PIPE_M>();
                     if (k0_3 + 64 < deep_2) {
                         const int64_t k0_4 = k0_3 + 64;
                         const int64_t now_4 = ops_minimum_i64(deep_2 - k0_4, 64);
-                        WaitFlag<HardEvent::M_MTE1>(3);
+                        WaitFlag<HardEvent::M_MTE1>(1);
                         opslib::LoadLeft<false>(a_l0_next, a_l1_next, k0_4, rows, now_4, 8);
                         opslib::LoadRight<true>(b_l0_next, b_l1_next, k0_4, columns, now_4,
                             16);
@@ -140,12 +134,11 @@ extern "C" __global__ __cube__ void op_matmul_f16(__gm__ uint8_t *x1_memory,
                         WaitFlag<HardEvent::MTE1_M>(3);
                         opslib::Multiply(sums, a_l0_next, b_l0_next, rows, columns, now_4,
                             k1_2 + k0_4 == 0);
-                        SetFlag<HardEvent::M_MTE1>(3);
+                        SetFlag<HardEvent::M_MTE1>(1);
                     }
                 }
                 SetFlag<HardEvent::MTE1_MTE2>(1);
             }
-            SetFlag<HardEvent::M_MTE1>(4);
         }
         SetFlag<HardEvent::M_FIX>(0);
         WaitFlag<HardEvent::M_FIX>(0);
@@ -154,10 +147,7 @@ extern "C" __global__ __cube__ void op_matmul_f16(__gm__ uint8_t *x1_memory,
     }
     WaitFlag<HardEvent::FIX_M>(0);
     WaitFlag<HardEvent::MTE1_MTE2>(1);
-    WaitFlag<HardEvent::M_MTE1>(4);
     WaitFlag<HardEvent::MTE1_MTE2>(0);
-    WaitFlag<HardEvent::M_MTE1>(3);
-    WaitFlag<HardEvent::M_MTE1>(2);
     WaitFlag<HardEvent::M_MTE1>(1);
     WaitFlag<HardEvent::M_MTE1>(0);
 }
