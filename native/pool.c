@@ -16,6 +16,7 @@
  * the gate when nothing is left to draw, and waits for those inside. */
 #define _GNU_SOURCE
 #include "opslib_abi.h"
+#include "pool_place.h"
 #include "pool_scratch.h"
 #include "pool_sleep.h"
 
@@ -54,6 +55,7 @@
 typedef struct {
     _Alignas(64) _Atomic int64_t next; /* range to draw from this piece */
     _Alignas(64) sleeper worker;
+    place place;
 } slot;
 
 typedef struct {
@@ -132,6 +134,9 @@ static void wake_children(int32_t worker, int32_t pieces) {
          c++) {
         if (c >= pieces || c > MAX_THREADS - 1)
             return;
+        /* Those that a worker wakes are left to the system: there are processors enough. */
+        if (worker == 0 && atomic_load(&pool.slots[c].worker.asleep))
+            place_apart(&pool.slots[c].place);
         sleeper_wake(&pool.slots[c].worker);
     }
 }
@@ -175,6 +180,7 @@ static void *work(void *argument) {
     uint64_t seen = 0;
     int64_t deadline = now_ns() + SPIN_NS;
     current_worker = worker;
+    place_enter(&pool.slots[worker].place);
     for (;;) {
         uint64_t gate = wait_for_job(worker, seen, deadline);
         seen = GENERATION(gate);
@@ -305,8 +311,10 @@ static void parallel_dynamic(ops_context *ctx, ops_body body, void *state, int64
 
 static void reset(void) {
     sleeper_reset(&pool.caller);
-    for (int32_t i = 0; i < MAX_THREADS; i++)
+    for (int32_t i = 0; i < MAX_THREADS; i++) {
         sleeper_reset(&pool.slots[i].worker);
+        place_reset(&pool.slots[i].place);
+    }
     pool.workers = 0;
     pool.cannot_start_more = 0;
     atomic_store(&pool.gate, 0);

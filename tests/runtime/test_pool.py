@@ -667,3 +667,29 @@ def test_setting_a_number_compiles_nothing(tmp_path):
     assert pool.num_threads() == 3 and pool.started_workers() == 2
     """
     python(code)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs Linux and two processors",
+)
+def test_a_sleeping_worker_is_not_woken_on_the_callers_processor():
+    """Both on one processor, a region took as long as with one thread."""
+    program = """if True:
+        import os, time
+        import numpy as np
+        import opslib
+        opslib.set_num_threads(2)
+        x = np.ones(1 << 22, np.float32)
+        everything = os.sched_getaffinity(0)
+        opslib.exp(x, backend="cpu")
+        time.sleep(0.05)
+        opslib.exp(x, backend="cpu")
+        masks = [os.sched_getaffinity(int(t)) for t in os.listdir("/proc/self/task")]
+        assert any(len(everything - m) == 1 for m in masks), masks
+        assert os.sched_getaffinity(0) == everything, "the caller's own is left alone"
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
