@@ -20,7 +20,7 @@ from .library import Acl, acl
 
 # aclrtMemMallocPolicy and aclrtMemcpyKind of the runtime API reference.
 HUGE_FIRST = 0
-HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE = 1, 2, 3
+HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 # aclrtDevAttr.
 CUBE_CORES, VECTOR_CORES = 101, 201
 # Arrays that launches may keep alive before the host waits for them.
