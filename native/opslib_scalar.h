@@ -163,8 +163,6 @@ OPS_INLINE float ops_nextafter_f32(float x, float y) {
 #define OPS_GELU_C1_LO -0x1.857936p-25f
 #define OPS_GELU_C3_HI 0x1.2444f2p-4f
 #define OPS_GELU_C3_LO 0x1.49b16ap-29f
-#define OPS_ERFC_K_HI 0x1.21a186p+0f
-#define OPS_ERFC_K_LO -0x1.c0139ep-25f
 
 /* As in opslib_math.h, which explains it. */
 OPS_CALL void ops_trig_far_f32(float a, float *h, float *l, int32_t *quadrant) {

@@ -41,6 +41,12 @@ def _rebuild(
     return kind(message, code=code, help=help)
 
 
+def said(error: BaseException) -> str:
+    """The class of an error and the first line of its text, which may be empty."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 class SpecError(OpslibError):
     """A spec text that is not a well-formed operator; carries carets in its text."""
 

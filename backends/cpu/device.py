@@ -95,7 +95,13 @@ def _device() -> Device:
         compiler = toolchain.find_toolchain()
     except BackendUnavailable as error:
         return _described("no compiler", f"{error.message}; {error.help}")
-    return _described(f"{compiler.kind} {compiler.version}", _probe(compiler))
+    return _described(_named(compiler), _probe(compiler))
+
+
+def _named(compiler: toolchain.Toolchain) -> str:
+    """``gcc (Debian ...) 12.2.0``: versions mostly begin with the compiler's name."""
+    kind, version = compiler.kind, compiler.version
+    return version if version.startswith(kind) else f"{kind} {version}"
 
 
 @functools.cache

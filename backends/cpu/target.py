@@ -99,6 +99,8 @@ def processor_flags() -> frozenset[str]:
 
         return frozenset(archspec.cpu.host().features)
     except Exception:
+        # archspec reads what the kernel says of processors, and fails in many ways on
+        # ones that it does not know; without it the portable row is used.
         return frozenset()
 
 

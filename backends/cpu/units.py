@@ -139,6 +139,7 @@ def build_many(
         try:
             kernels[k] = lowered(program, name, layout)
         except Exception as error:
+            # Of any class, a bug in lowering included: one kernel's, not the others'.
             found[k] = error
     lock = threading.Lock()
 

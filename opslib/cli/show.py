@@ -21,6 +21,7 @@ from opslib.dispatch.handle import Handle
 from opslib.dispatch.inspection import sample_program
 from opslib.dispatch.plan import kernel_for
 from opslib.dispatch.route import DEFAULT_ORDER
+from opslib.dispatch.stamp import generator_stamp
 from opslib.errors import ArgumentError, OperandIndexError, OpslibError, ShapeError
 from opslib.ir.binding import Binding
 from opslib.ir.expr import Program
@@ -334,7 +335,7 @@ def _verdict(
     """What conformance runs have said of a kernel."""
     key = routing.Key(
         spec=routing.spec_hash(handle.operator, handle.library),
-        stamp=routing.generator_stamp(backend),
+        stamp=generator_stamp(backend),
         dtype=dtype,
         skeleton=skeleton,
         family=family,

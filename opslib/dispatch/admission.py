@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from opslib.dispatch import routing
 from opslib.dispatch.selfcheck import self_check
+from opslib.dispatch.stamp import generator_stamp
 from opslib.ir.expr import Program
 from opslib.language.syntax import Operator
 from opslib.runtime.protocol import Backend, Device, Kernel
@@ -29,7 +30,7 @@ def refusal(
     dtype = (program.inputs or program.outputs)[0].dtype.name
     key = routing.Key(
         routing.spec_hash(operator, library),
-        routing.generator_stamp(device.backend),
+        generator_stamp(device.backend),
         dtype,
         kernel.skeleton,
         device.family,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opslib.dispatch.routing import generator_stamp
+from opslib.dispatch.stamp import generator_stamp
 from opslib.dispatch.state import State
 from opslib.errors import BackendUnavailable
 from opslib.ir.dtypes import DTYPES, FLOAT32, DType

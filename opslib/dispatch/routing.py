@@ -19,13 +19,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
 from opslib.dispatch import shipped
+from opslib.dispatch.stamp import generator_stamp
 from opslib.errors import ArgumentError
 from opslib.language import printer, syntax
 from opslib.language.tree import walk
@@ -34,8 +32,6 @@ from opslib.runtime.cache import default_cache
 SCHEMA = 1
 State = Literal["pass", "fail", "untested"]
 STATES = ("pass", "fail", "untested")
-# The layers whose sources decide what a kernel is.
-_MAKERS = ("ir", "lowering", "codegen", "runtime", "native")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,34 +194,6 @@ def _spec_hash(operator: syntax.Operator, library: Mapping[str, Any]) -> str:
                     waiting.append(called)
     text = "\n".join(seen[name] for name in (operator.name, *sorted(seen)))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-@functools.cache
-def generator_stamp(backend: str) -> str:
-    """Hash of every source that takes part in making a backend's kernels.
-
-    The name of one of its devices stands for the backend.
-    """
-    from opslib.runtime import registry
-
-    digest = hashlib.sha256()
-    maker = type(registry.load(backend.partition(":")[0])).__module__
-    package = maker.rpartition(".")[0] or maker
-    for name in (*(f"opslib.{part}" for part in _MAKERS), package):
-        module = import_module(name)
-        if hasattr(module, "__path__"):
-            for path, content in _sources(files(name), name):
-                digest.update(path.encode() + b"\0" + content)
-    return digest.hexdigest()[:24]
-
-
-def _sources(folder: Traversable, path: str) -> Iterable[tuple[str, bytes]]:
-    for item in sorted(folder.iterdir(), key=lambda i: i.name):
-        name = f"{path}/{item.name}"
-        if item.is_dir() and item.name != "__pycache__":
-            yield from _sources(item, name)
-        elif item.name.endswith((".py", ".h", ".c", ".json")):
-            yield name, item.read_bytes()
 
 
 # --- Files -------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 
 from opslib.analysis.bound import evaluate_bounds, usage
 from opslib.dispatch.judging import analysis_arithmetic
-from opslib.errors import BackendUnavailable, CompileError, DeviceFailure
+from opslib.errors import BackendUnavailable, CompileError, DeviceFailure, said
 from opslib.ir.expr import Program
 from opslib.runtime.protocol import Backend, Device, Kernel
 
@@ -69,17 +69,18 @@ def self_check(
         try:
             given, outputs = _placed(backend, device, program, inputs, shapes)
         except Exception as error:
-            # The kernel was not even called.
-            return Verdict("inconclusive", _said(error))
+            # Whatever the backend's memory raises: the kernel was not even called.
+            return Verdict("inconclusive", said(error))
         try:
             made = kernel.launch(given, outputs, sizes, scalars)
             backend.synchronize(device)
             results = [np.asarray(backend.to_numpy(r)) for r in made]
         except ENVIRONMENT as error:
             # Of the machine's state, not the kernel's: no verdict is kept of it.
-            return Verdict("inconclusive", _said(error))
+            return Verdict("inconclusive", said(error))
         except Exception as error:
-            return Verdict("fail", _said(error))
+            # Whatever else a kernel raises is what the check looks for.
+            return Verdict("fail", said(error))
         for t, got in zip(program.outputs, results, strict=True):
             wanted = known[t.name].value
             if got.shape != wanted.shape:
@@ -88,7 +89,8 @@ def self_check(
             try:
                 used = usage(known[t.name], got)
             except Exception as error:
-                return Verdict("inconclusive", f"the judge says {_said(error)}")
+                # The judge's fault, whatever it is: nothing was learnt of the kernel.
+                return Verdict("inconclusive", f"the judge says {said(error)}")
             if used.size and not float(used.max()) <= 1:
                 at = np.unravel_index(int(np.argmax(used)), used.shape)
                 place = [int(k) for k in at]
@@ -156,9 +158,3 @@ def _placed(
         backend.empty(shape, t.dtype, device)
         for shape, t in zip(shapes, program.outputs, strict=True)
     ]
-
-
-def _said(error: Exception) -> str:
-    """Class and first line of an error."""
-    text = str(error).splitlines()[0] if str(error) else ""
-    return f"{type(error).__name__}: {text}"

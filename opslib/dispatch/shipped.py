@@ -13,7 +13,7 @@ Timings, one file for all, from one interleaved run on one machine:
 with the elements of all inputs, and the seconds of each backend. A row is a line, so
 that a difference of two runs reads as what changed. A row counts only for the very spec
 and the very generator that it was measured with (`routing.spec_hash`,
-`routing.generator_stamp`); after any change of either it is stale, and counts as
+`stamp.generator_stamp`); after any change of either it is stale, and counts as
 nothing.
 """
 
@@ -28,6 +28,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from opslib.dispatch.stamp import generator_stamp
 from opslib.errors import ArgumentError
 
 SCHEMA = 2
@@ -243,7 +244,7 @@ def why_stale(row: Row, backend: str) -> str | None:
         return f"{row.operator} is no operator any more"
     if routing.spec_hash(operator, library) != row.spec:
         return f"{row.operator} has another spec"
-    if routing.generator_stamp(backend) != row.stamp:
+    if generator_stamp(backend) != row.stamp:
         return f"{backend} makes kernels from other sources"
     return None
 

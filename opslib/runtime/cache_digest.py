@@ -39,7 +39,7 @@ def cache_key(source: str, toolchain: Toolchain, flags: Sequence[str]) -> str:
         FORMAT,
         ABI_VERSION,
         source,
-        _included(source),
+        _included(source, flags),
         toolchain.path,
         toolchain.version,
         toolchain.language,
@@ -51,17 +51,23 @@ def cache_key(source: str, toolchain: Toolchain, flags: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 
 
-def _included(source: str) -> list[tuple[str, str]]:
-    """Return (name, digest) of each header that opslib's own includes lead to."""
-    folder = _toolchain.native_folder()
+def _included(source: str, flags: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (name, digest) of each header that the includes in quotes lead to.
+
+    They are looked for as the compiler does: beside the file, in the folders that the
+    flags name, in native/.
+    """
+    native = _toolchain.native_folder()
+    folders = (*_include_folders(flags), native)
     seen: dict[str, str] = {}
     waiting = [
-        (folder, name.decode("utf-8", "replace"))
+        (native, name.decode("utf-8", "replace"))
         for name in _INCLUDE.findall(source.encode("utf-8", "surrogatepass"))
     ]
     while waiting:
         beside, name = waiting.pop()
-        for path in (beside / name, folder / name):
+        for folder in (beside, *folders):
+            path = folder / name
             if not path.is_file():
                 continue
             real = str(path)
@@ -73,7 +79,18 @@ def _included(source: str) -> list[tuple[str, str]]:
             break
         # Found nowhere: the compiler will look on its own path, or say so.
     # Relative names, so that two installs of the same opslib share one cache.
-    return sorted((os.path.relpath(path, folder), seen[path]) for path in seen)
+    return sorted((os.path.relpath(path, native), seen[path]) for path in seen)
+
+
+def _include_folders(flags: Sequence[str]) -> list[Path]:
+    found = []
+    words = iter(flags)
+    for word in words:
+        if word in ("-I", "-iquote"):
+            found.append(Path(next(words, ".")))
+        elif word.startswith("-I"):
+            found.append(Path(word[2:]))
+    return found
 
 
 @functools.lru_cache(maxsize=256)

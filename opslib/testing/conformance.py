@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from opslib.dispatch.handle import Handle
-from opslib.errors import BackendUnavailable
+from opslib.errors import BackendUnavailable, said
 from opslib.ir.dtypes import DTYPES
 from opslib.language import syntax
 from opslib.runtime import registry
@@ -205,18 +205,18 @@ def verdict(
     try:
         case = case_of(handle, dtype, number, seed)
     except NoCase as error:
-        return Verdict(number, "nocase", str(error).splitlines()[0])
+        return Verdict(number, "nocase", said(error))
     except Exception as error:
         # The spec's own expansion failed: a finding too, whatever it is.
-        text = str(error).splitlines()[0]
-        return Verdict(number, "fail", f"{type(error).__name__}: {text}")
+        return Verdict(number, "fail", said(error))
     try:
         return judge(handle, case, backend)
     except BackendUnavailable as error:
         return Verdict(number, "unsupported", error.message)
     except Exception as error:
-        text = f"{type(error).__name__} in the judge: {str(error).splitlines()[0]}"
-        return Verdict(number, "fail", f"{text}; {case.describe()}")
+        # Kernels' errors were caught inside: this one is the judge's.
+        text = f"in the judge: {said(error)}; {case.describe()}"
+        return Verdict(number, "fail", text)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -253,8 +253,9 @@ def pair_verdict(dtype: str, backend: str, number: int, seed: int) -> Verdict:
     try:
         found = pairs.judge_row(backend, number - PAIRS, dtype, seed)
     except Exception as error:
-        text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        return Verdict(number, "fail", f"{text}; {pairs.rows()[number - PAIRS].left}")
+        # A kernel's or the pair's own, of any class: a finding with the pair's name.
+        text = f"{said(error)}; {pairs.rows()[number - PAIRS].left}"
+        return Verdict(number, "fail", text)
     status, measure, message = found
     return Verdict(number, status, message, () if measure is None else (measure,))
 
@@ -341,6 +342,7 @@ def skeleton_of(handle: Handle, dtype: str, backend: str, seed: int = 0) -> str:
         with routing.trust():
             plan, _ = call.find_plan(request, case.flat, library, None)
     except Exception:
+        # The case's verdict says what failed; there was no kernel to name.
         return ""
     return str(plan.kernel.skeleton)
 

@@ -17,7 +17,7 @@ from opslib.dispatch.judging import (
     in_caller_axes,
     in_program_axes,
 )
-from opslib.errors import BackendUnavailable, KernelError, OpslibError
+from opslib.errors import BackendUnavailable, KernelError, OpslibError, said
 from opslib.ir.bind import BoundOutput
 from opslib.ir.dtypes import compute_type, from_numpy
 from opslib.ir.evaluate import evaluate
@@ -224,8 +224,7 @@ def judge(
             return Verdict(case.number, "unsupported", error.message)
         except Exception as error:
             # Whatever a kernel raises is a finding about the backend.
-            text = str(error).splitlines()[0] if str(error) else ""
-            return Verdict(case.number, "fail", f"{type(error).__name__}: {text}")
+            return Verdict(case.number, "fail", said(error))
         measures: list[Measure] = []
         drifts: list[Drift] = []
         for k, t in enumerate(case.binding.outputs):
@@ -255,7 +254,7 @@ def judge_once(handle: Handle, case: Case, backend: str) -> Verdict:
         except (BackendUnavailable, KernelError) as error:
             return Verdict(case.number, "unsupported", error.message)
         except OpslibError as error:
-            return Verdict(case.number, "fail", str(error).splitlines()[0])
+            return Verdict(case.number, "fail", said(error))
         measures: list[Measure] = []
         for k, t in enumerate(case.binding.outputs):
             measures += _output(case, arithmetic, known, k, t, results[k])
@@ -338,8 +337,7 @@ def _related(
                 answers.append(relations.Answer(results, judgements, False))
         except OpslibError as error:
             if all(_is_defined(other) for other in relation.cases):
-                text = str(error).splitlines()[0]
-                shown = f"{type(error).__name__}: {text} ({relation.name})"
+                shown = f"{said(error)} ({relation.name})"
                 measures.append(Measure("M", math.inf, (), shown, "a result"))
             continue
         measures += relation.check(base, answers)

@@ -185,6 +185,7 @@ class Operators:
         try:
             made = handle.call(given, attributes, None, self.backend)
         except Exception:
+            # While kernels are gathered nothing runs: any failure will be met again.
             if not self.dry:
                 raise
             made = tuple(np.zeros(t.shape, t.dtype.numpy) for t in binding.outputs)

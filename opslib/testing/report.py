@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from opslib._version import __version__
-from opslib.dispatch.routing import generator_stamp, spec_hash
+from opslib.dispatch.routing import spec_hash
+from opslib.dispatch.stamp import generator_stamp
 from opslib.errors import ArgumentError
 from opslib.language.library import load_library
 from opslib.testing import known, levels

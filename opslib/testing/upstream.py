@@ -21,7 +21,7 @@ from opslib.analysis.bound import Arithmetic
 from opslib.dispatch import call
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.plan import program_for
-from opslib.errors import OpslibError
+from opslib.errors import OpslibError, said
 from opslib.ir.dtypes import DTYPES
 from opslib.ir.primitives import PRIMITIVES
 from opslib.testing import levels
@@ -131,8 +131,8 @@ def compare(
             try:
                 results = _ask(run, case, path)
             except Exception as error:
-                text = str(error).splitlines()[0] if str(error) else ""
-                refused[f"{type(error).__name__}: {text}"[:120]] = None
+                # Another library's refusal, of whatever class.
+                refused[said(error)[:120]] = None
                 continue
             compared += 1
             message = _different(case, results, peer == "jax")

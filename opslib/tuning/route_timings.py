@@ -18,6 +18,7 @@ from opslib.dispatch import inspection, routing, shipped
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.plan import Plan
 from opslib.dispatch.route import DEFAULT_ORDER
+from opslib.dispatch.stamp import generator_stamp
 from opslib.language.library import load_library
 from opslib.runtime import registry
 from opslib.runtime.protocol import Device
@@ -40,7 +41,7 @@ def timings_of(handle: Handle, seconds: float) -> Iterator[shipped.Timing]:
                 continue
             name = row.contender.removeprefix("opslib:").partition(":")[0]
             _, device = registry.device(name)
-            stamp = routing.generator_stamp(name)
+            stamp = generator_stamp(name)
             measured.append((name, device.family, stamp, row.result.seconds))
         if len(measured) > 1:
             arrays, _ = workload_call(handle.operator, workload)

@@ -19,6 +19,7 @@ import pytest
 from opslib.dispatch import routing, selfcheck
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.inspection import sample_program
+from opslib.dispatch.stamp import generator_stamp
 from opslib.errors import ArgumentError
 from opslib.runtime import registry
 from opslib.testing import known, runner
@@ -206,7 +207,7 @@ def test_a_report_becomes_rows(cache: Path, tmp_path: Path) -> None:
     handle = Handle("exp")
     key = routing.Key(
         routing.spec_hash(handle.operator, handle.library),
-        routing.generator_stamp("numpy"),
+        generator_stamp("numpy"),
         "float32",
         outcome.skeletons[0],
         "numpy",

@@ -15,6 +15,7 @@ import pytest
 import opslib
 from opslib.dispatch import admission, call, routing, selfcheck, shipped
 from opslib.dispatch.shipped import Row, Timing
+from opslib.dispatch.stamp import generator_stamp
 
 X = np.arange(8, dtype=np.float32)
 
@@ -56,7 +57,7 @@ def row(function: Any, backend: str = "cpu", state: str = "pass") -> Row:
     return Row(
         "routed",
         routing.spec_hash(handle.operator, handle.library),
-        routing.generator_stamp(backend),
+        generator_stamp(backend),
         device.family,
         {"cpu": "map", "numpy": "array"}[backend],
         state,
@@ -228,7 +229,7 @@ def report(**states: str) -> dict[str, Any]:
             "operator": name.partition("__")[0],
             "dtype": name.partition("__")[2] or "float32",
             "spec": routing.spec_hash(library[name.partition("__")[0]], library),
-            "stamp": routing.generator_stamp("numpy"),
+            "stamp": generator_stamp("numpy"),
             "family": "numpy",
             "skeletons": ["array"],
             "state": state,

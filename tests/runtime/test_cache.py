@@ -161,11 +161,26 @@ def test_the_key_covers_headers_of_headers(tmp_path, monkeypatch):
     assert first == cache_key(source, chain, ())
     (native / "sub/c.h").write_text("#define C 22\n")
     assert cache_key(source, chain, ()) != first
-    assert [name for name, _ in cache_digest._included(source)] == [
+    assert [name for name, _ in cache_digest._included(source, [])] == [
         "a.h",
         "sub/b.h",
         "sub/c.h",
     ]
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_the_key_covers_headers_that_flags_lead_to(store, tmp_path, joined):
+    folder = tmp_path / "simulator"
+    folder.mkdir()
+    header = folder / "answer.h"
+    header.write_text("#define ANSWER 41\n")
+    source = '#include "answer.h"\nint answer(void) { return ANSWER; }\n'
+    flags = [f"-I{folder}"] if joined else ["-I", str(folder)]
+    gcc = toolchain.find_toolchain()
+    before = store.load(source, "answer", gcc, flags)
+    header.write_text("#define ANSWER 42 \n")
+    after = store.load(source, "answer", gcc, flags)
+    assert before.path != after.path
 
 
 def test_abi_version_is_the_header_s():
