@@ -139,7 +139,7 @@ KINDS = {"int", "float", "bool", "dtype", "shape", "axis", "axes"}
 tensors = build(
     TensorType, dtype=dtypes.filter(lambda d: d.name not in KINDS), axes=axes
 )
-counts = st.none() | build(Number, value=st.integers(0, 9))
+counts = st.none() | build(Number, value=st.integers(1, 64))
 named_pack = build(Pack, value=build(Name, name=names))
 attributes = st.one_of(
     build(AttributeType, kind=st.sampled_from(["int", "float", "bool"]), count=counts),
