@@ -23,6 +23,12 @@
 #define OPS_BITS OPS_N(bits)
 #define OPS_FLT OPS_N(from_bits)
 #define OPS_FF OPS_N(ff)
+/* The head of a pair in braces; NVRTC's C++ has no compound literals. */
+#if defined(__cplusplus)
+#define OPS_FF_OF OPS_FF
+#else
+#define OPS_FF_OF (OPS_FF)
+#endif
 
 typedef struct { OPS_F h, l; } OPS_FF;
 
@@ -65,15 +71,15 @@ OPS_INLINE OPS_I OPS_N(signbit)(OPS_F x) { return (OPS_I)((OPS_I)OPS_BITS(x) < 0
 
 OPS_INLINE OPS_FF OPS_N(fast_two_sum)(OPS_F a, OPS_F b) {
     OPS_F s = a + b;
-    return (OPS_FF){s, b - (s - a)};
+    return OPS_FF_OF{s, b - (s - a)};
 }
 OPS_INLINE OPS_FF OPS_N(two_sum)(OPS_F a, OPS_F b) {
     OPS_F s = a + b, t = s - a;
-    return (OPS_FF){s, (a - (s - t)) + (b - t)};
+    return OPS_FF_OF{s, (a - (s - t)) + (b - t)};
 }
 OPS_INLINE OPS_FF OPS_N(two_prod)(OPS_F a, OPS_F b) {
     OPS_F p = a * b;
-    return (OPS_FF){p, OPS_FMA(a, b, -p)};
+    return OPS_FF_OF{p, OPS_FMA(a, b, -p)};
 }
 OPS_INLINE OPS_FF OPS_N(ff_mul)(OPS_FF a, OPS_FF b) {
     OPS_FF p = OPS_N(two_prod)(a.h, b.h);
@@ -89,7 +95,7 @@ OPS_INLINE OPS_FF OPS_N(ff_div)(OPS_FF a, OPS_FF b) {
 /* sqrt(h + l) = r + (h + l - r^2) / 2r */
 OPS_INLINE OPS_FF OPS_N(ff_sqrt)(OPS_FF a) {
     OPS_F r = OPS_N(sqrt)(a.h);
-    return (OPS_FF){r, (OPS_FMA(-r, r, a.h) + a.l) / (r + r)};
+    return OPS_FF_OF{r, (OPS_FMA(-r, r, a.h) + a.l) / (r + r)};
 }
 
 #include "opslib_math_f32_exponential.h"
@@ -104,5 +110,6 @@ OPS_INLINE OPS_FF OPS_N(ff_sqrt)(OPS_FF a) {
 #undef OPS_BITS
 #undef OPS_FLT
 #undef OPS_FF
+#undef OPS_FF_OF
 #undef OPS_ENTRY
 #undef OPS_TABLE16

@@ -66,7 +66,7 @@ OPS_INLINE OPS_FF OPS_N(exp_tail)(OPS_F r, OPS_F low) {
     OPS_F s = r + tail;
     OPS_F lost = tail - (s - r);
     OPS_F h = 1.0f + s;
-    return (OPS_FF){h, (s - (h - 1.0f)) + lost};
+    return OPS_FF_OF{h, (s - (h - 1.0f)) + lost};
 }
 /* e^x = (h + l) 2^n, l holding what h rounded off. */
 OPS_INLINE OPS_FF OPS_N(exp_pair)(OPS_F x, OPS_F *n, OPS_F *shifted) {
@@ -108,7 +108,7 @@ OPS_INLINE OPS_F OPS_N(exp2_ff)(OPS_FF x) {
 }
 OPS_INLINE OPS_F OPS_N(exp2)(OPS_F x) {
     x = OPS_N(pick_max)(OPS_K(-151.0f), OPS_N(pick_min)(OPS_K(129.0f), x));
-    return OPS_N(exp2_ff)((OPS_FF){x, OPS_K(0.0f)});
+    return OPS_N(exp2_ff)(OPS_FF_OF{x, OPS_K(0.0f)});
 }
 
 /* 2^n e^r - 1 = (2^(n-1) s + (2^(n-1) - 1/2)) 2, with s = e^r - 1 as an ff: where n is
@@ -234,7 +234,7 @@ OPS_INLINE OPS_FF OPS_N(log1p_ff)(OPS_FF t) {
     return b;
 }
 OPS_INLINE OPS_F OPS_N(log1p)(OPS_F x) {
-    OPS_FF r = OPS_N(log1p_ff)((OPS_FF){x, OPS_K(0.0f)});
+    OPS_FF r = OPS_N(log1p_ff)(OPS_FF_OF{x, OPS_K(0.0f)});
     OPS_F y = OPS_SEL((x < 0x1p-60f) & (x > -0x1p-60f), x, r.h + r.l); /* keeps -0 */
     y = OPS_SEL(x == OPS_K(__builtin_inff()), x, y);
     y = OPS_SEL(x == -1.0f, OPS_K(-__builtin_inff()), y);
@@ -255,7 +255,7 @@ OPS_INLINE OPS_FF OPS_N(sigmoid_ff)(OPS_FF p, OPS_I negative, OPS_F *n, OPS_F *s
     OPS_F rest = OPS_FMA(-q, d, a) + OPS_FMA(-q, low, al);
     *n = OPS_SEL(negative, *n, OPS_K(0.0f));
     *shifted = OPS_SEL(negative, *shifted, OPS_K(OPS_MAGIC));
-    return (OPS_FF){q, rest * r};
+    return OPS_FF_OF{q, rest * r};
 }
 OPS_INLINE OPS_F OPS_N(sigmoid)(OPS_F x) {
     OPS_F n, shifted, v = OPS_N(pick_max)(OPS_K(-110.0f), -OPS_N(abs)(x));
@@ -275,10 +275,10 @@ OPS_INLINE OPS_F OPS_N(silu)(OPS_F x) {
 OPS_INLINE OPS_F OPS_N(gelu_tanh)(OPS_F x) {
     OPS_F n, shifted, a = OPS_N(pick_min)(OPS_K(12.0f), OPS_N(abs)(x));
     OPS_FF s = OPS_N(two_prod)(a, a);
-    OPS_FF c = OPS_N(ff_mul)(s, (OPS_FF){OPS_K(OPS_GELU_C3_HI), OPS_K(OPS_GELU_C3_LO)});
+    OPS_FF c = OPS_N(ff_mul)(s, OPS_FF_OF{OPS_K(OPS_GELU_C3_HI), OPS_K(OPS_GELU_C3_LO)});
     OPS_FF d = OPS_N(two_sum)(OPS_K(OPS_GELU_C1_HI), c.h);
     d.l += c.l + OPS_GELU_C1_LO;
-    OPS_FF v = OPS_N(ff_mul)(d, (OPS_FF){-a, OPS_K(0.0f)});
+    OPS_FF v = OPS_N(ff_mul)(d, OPS_FF_OF{-a, OPS_K(0.0f)});
     s = OPS_N(sigmoid_ff)(OPS_N(exp_ff)(v, &n, &shifted), x < 0.0f, &n, &shifted);
     OPS_F y = OPS_N(pick_max)(OPS_K(-12.0f), x);
     OPS_F r = OPS_N(scale2)(OPS_FMA(y, s.h, OPS_N(pick_min)(OPS_K(0x1p127f), y) * s.l), n, shifted);

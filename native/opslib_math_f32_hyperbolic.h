@@ -78,7 +78,7 @@ OPS_INLINE OPS_F OPS_N(acosh)(OPS_F x) {
     OPS_I huge = x > 0x1p25f;
     OPS_F d = x - 1.0f, c = OPS_SEL(huge, OPS_K(1.0f), d);
     OPS_FF u = OPS_N(two_sum)(c, OPS_K(2.0f));
-    OPS_FF s = OPS_N(ff_mul)(u, (OPS_FF){c, OPS_K(0.0f)});
+    OPS_FF s = OPS_N(ff_mul)(u, OPS_FF_OF{c, OPS_K(0.0f)});
     OPS_FF r = OPS_N(ff_sqrt)(s);
     OPS_FF t = OPS_N(two_sum)(r.h, c);
     t.l += r.l;
@@ -96,7 +96,7 @@ OPS_INLINE OPS_F OPS_N(acosh)(OPS_F x) {
  * log1p's argument is 2x/(1 - x), whose divisor is exact. */
 OPS_INLINE OPS_F OPS_N(atanh)(OPS_F x) {
     OPS_F a = OPS_N(abs)(x), z = x * x;
-    OPS_FF t = OPS_N(ff_div)((OPS_FF){a + a, OPS_K(0.0f)}, (OPS_FF){1.0f - a, OPS_K(0.0f)});
+    OPS_FF t = OPS_N(ff_div)(OPS_FF_OF{a + a, OPS_K(0.0f)}, OPS_FF_OF{1.0f - a, OPS_K(0.0f)});
     OPS_FF y = OPS_N(log1p_ff)(t);
     OPS_F large = 0.5f * (y.h + y.l);
     large = OPS_SEL(a == 1.0f, OPS_K(__builtin_inff()), large);

@@ -58,7 +58,7 @@ OPS_INLINE OPS_FF OPS_N(log2_ff)(OPS_F x) {
     OPS_F e, f = OPS_N(log_reduce)(OPS_SEL(tiny, x * 0x1p23f, x), &e);
     e = OPS_SEL(tiny, e - 23.0f, e);
     OPS_FF d = OPS_N(fast_two_sum)(OPS_K(2.0f), f);
-    OPS_FF s = OPS_N(ff_div)((OPS_FF){f, OPS_K(0.0f)}, d);
+    OPS_FF s = OPS_N(ff_div)(OPS_FF_OF{f, OPS_K(0.0f)}, d);
     OPS_FF v = OPS_N(ff_mul)(s, s);
     OPS_F q = OPS_K(0x1.8f325ep-3f);
     q = OPS_FMA(q, v.h, OPS_K(0x1.c6500ap-3f));
@@ -69,7 +69,7 @@ OPS_INLINE OPS_FF OPS_N(log2_ff)(OPS_F x) {
     OPS_FF w = OPS_N(ff_mul)(OPS_N(ff_mul)(s, v), p);
     OPS_FF r = OPS_N(fast_two_sum)(s.h + s.h, w.h);
     r.l += s.l + s.l + w.l;
-    OPS_FF t = OPS_N(ff_mul)(r, (OPS_FF){OPS_K(0x1.715476p+0f), OPS_K(0x1.4ae0cp-26f)});
+    OPS_FF t = OPS_N(ff_mul)(r, OPS_FF_OF{OPS_K(0x1.715476p+0f), OPS_K(0x1.4ae0cp-26f)});
     OPS_FF y = OPS_N(fast_two_sum)(e, t.h);
     y.l += t.l;
     return OPS_N(fast_two_sum)(y.h, y.l);

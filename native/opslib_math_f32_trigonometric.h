@@ -106,7 +106,7 @@ OPS_INLINE OPS_F OPS_N(asin)(OPS_F x) {
     OPS_F half = OPS_FMA(a, OPS_K(-0.5f), OPS_K(0.5f));
     OPS_F z = OPS_SEL(big, half, a * a);
     OPS_F zp = z * OPS_N(asin_poly)(z);
-    OPS_FF s = OPS_N(ff_sqrt)((OPS_FF){half, OPS_K(0.0f)});
+    OPS_FF s = OPS_N(ff_sqrt)(OPS_FF_OF{half, OPS_K(0.0f)});
     s.l = OPS_SEL(half > 0.0f, s.l, OPS_K(0.0f));
     OPS_FF t = OPS_N(fast_two_sum)(OPS_K(OPS_PIO2_HI), -2.0f * s.h);
     OPS_F low = OPS_FMA(s.h, zp, s.l);
@@ -120,7 +120,7 @@ OPS_INLINE OPS_F OPS_N(acos)(OPS_F x) {
     OPS_F half = OPS_FMA(a, OPS_K(-0.5f), OPS_K(0.5f));
     OPS_F z = OPS_SEL(big, half, a * a);
     OPS_F zp = z * OPS_N(asin_poly)(z);
-    OPS_FF s = OPS_N(ff_sqrt)((OPS_FF){half, OPS_K(0.0f)});
+    OPS_FF s = OPS_N(ff_sqrt)(OPS_FF_OF{half, OPS_K(0.0f)});
     s.l = OPS_SEL(half > 0.0f, s.l, OPS_K(0.0f));
     OPS_F low = OPS_FMA(s.h, zp, s.l);
     OPS_F right = 2.0f * (s.h + low);

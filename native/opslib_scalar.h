@@ -8,7 +8,9 @@
 #ifndef OPSLIB_SCALAR_H
 #define OPSLIB_SCALAR_H
 
+#if !defined(__CUDACC_RTC__) /* NVRTC has no standard headers; opslib_cuda_ptx.h stands in */
 #include <stdint.h>
+#endif
 
 #if !defined(OPS_DEVICE)
 #define OPS_DEVICE

@@ -33,7 +33,7 @@ class Arithmetic:
         ulp: primitive -> worst error in units in the last place; a primitive that is
             absent is correctly rounded.
         flushes: subnormal operands and results may become zero.
-        narrow: a type narrower than the compute type in which every value is held.
+        narrow: a type, no wider than the compute type, in which every value is held.
             Beyond its range, and from a nan, anything may come.
     """
 

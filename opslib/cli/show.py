@@ -223,7 +223,7 @@ def _planner(backend: str | None) -> tuple[_Plans, Device] | None:
 def _plan(handle: Handle, given: argparse.Namespace) -> str:
     found = _planner(given.backend)
     if found is None:
-        return "this backend's kernels have no plan; those of --backend npu do"
+        return "this backend's kernels have no plan; those of npu and cuda do"
     planner, device = found
     binding = sample_binding(handle.operator, given.dtype, rank=given.rank)
     program = program_for(handle.operator, binding.statics, handle.library)

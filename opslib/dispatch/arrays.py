@@ -107,6 +107,16 @@ def common_library(arrays: Sequence[Any], operator: str) -> str:
     return found.pop() if found else "numpy"
 
 
+def is_resident(array: Any, library: str) -> bool:
+    """Whether an array of a call may live on a device that has a say in it.
+
+    `library` is the call's. NumPy's arrays and PyTorch's on the host do not.
+    """
+    if library == "torch":
+        return library_of(array) == "torch" and array.device.type != "cpu"
+    return library not in ("numpy", "scalar")
+
+
 def argument(array: Any) -> Argument:
     """What binding needs of any array."""
     library = library_of(array)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opslib.ir.binding import Statics
 from opslib.ir.expansion import expand
 from opslib.ir.expr import Program
 from opslib.language.syntax import Operator
-from opslib.runtime.protocol import Backend, Device, Kernel
+from opslib.runtime.protocol import Backend, Device, Kernel, ProvidedKernel, Provides
 
 _LIMIT = 4096
 
@@ -73,6 +73,7 @@ class Cache:
 
 programs = Cache()
 kernels = Cache()
+libraries = Cache()
 
 
 def program_for(
@@ -91,5 +92,17 @@ def kernel_for(backend: Backend, device: Device, program: Program) -> Kernel:
     """The compiled kernel, from the cache."""
     made: Kernel = kernels.once(
         (device.name, program), lambda: backend.compile(program, device)
+    )
+    return made
+
+
+def provided_for(
+    backend: Backend, device: Device, program: Program
+) -> Sequence[ProvidedKernel]:
+    """Kernels of vendors' libraries, from the cache; see `Provides`."""
+    if not isinstance(backend, Provides):
+        return ()
+    made: Sequence[ProvidedKernel] = libraries.once(
+        (device.name, program), lambda: tuple(backend.provided(program, device))
     )
     return made

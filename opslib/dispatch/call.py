@@ -15,18 +15,18 @@ from typing import Any
 
 from opslib.dispatch import admission, outputs, shipped
 from opslib.dispatch import arrays as foreign
-from opslib.dispatch.caches import Cache, kernel_for, program_for
+from opslib.dispatch.caches import Cache, program_for
 from opslib.dispatch.coalesce import coalesce
 from opslib.dispatch.plan import Plan, PlanKey
 from opslib.dispatch.route import Candidate, Measured, candidates, too_narrow
 from opslib.dispatch.routing import spec_hash
 from opslib.dispatch.state import Receipt, State, state
-from opslib.dispatch.strides import strides_of
+from opslib.dispatch.strides import Layout, strides_of
 from opslib.errors import BackendUnavailable, CompileError, OpslibWarning
 from opslib.ir.bind import Given, bind
 from opslib.ir.binding import Binding, BoundInput, BoundOutput
 from opslib.language.syntax import Operator
-from opslib.runtime.protocol import Backend, Device
+from opslib.runtime.protocol import Backend, Device, Hosts
 
 _plans = Cache()
 
@@ -156,7 +156,7 @@ def _key(
         tuple(sorted((k, _frozen(v)) for k, v in request.attributes.items())),
         request.backend,
         request.results,
-        (settings.backend, settings.fallback, settings.accumulate)
+        (settings.backend, settings.fallback, settings.accumulate, settings.providers)
         if settings
         else None,
         library,
@@ -208,13 +208,12 @@ def _make_plan(
         outputs.check(targets, binding, request.operator.name)
     refusals: list[str] = []
     allowed = settings is not None and settings.fallback != "error"
-    accumulate = None if settings is None else settings.accumulate
     order = measured_order(request, binding)
     for candidate in candidates(
         flat, library, request.backend, settings, refusals, order
     ):
         plan, refusal = try_plan(
-            request, binding, flat, library, candidate, targets, accumulate
+            request, binding, flat, library, candidate, targets, settings
         )
         if plan is not None:
             return plan, "; ".join(refusals)
@@ -245,12 +244,10 @@ def try_plan(
     library: str,
     candidate: Candidate,
     targets: Sequence[Any] | None = None,
-    accumulate: str | None = None,
+    settings: State | None = None,
 ) -> tuple[Plan | None, str]:
-    """A plan on one device, or the reason why it cannot be.
-
-    `accumulate` is the type in which sums have to be kept.
-    """
+    """A plan on one device, or the reason why it cannot be."""
+    accumulate = None if settings is None else settings.accumulate
     backend, device = candidate.backend, candidate.device
     tensors: list[BoundInput | BoundOutput] = [*binding.inputs, *binding.outputs]
     for dtype in sorted({t.dtype for t in tensors}, key=str):
@@ -261,14 +258,18 @@ def try_plan(
             if refusal is not None:
                 return None, refusal
     at_home = tuple(
-        library not in ("numpy", "torch", "scalar") and backend.owner(a) == device
-        for a in flat
+        foreign.is_resident(a, library) and backend.owner(a) == device for a in flat
     )
     inputs = list(flat)
     if backend.strided and device.host_memory:
         inputs = [
             a if home else foreign.on_host(a, t.dtype)
             for a, t, home in zip(flat, binding.inputs, at_home, strict=True)
+        ]
+    elif backend.strided and isinstance(backend, Hosts):
+        inputs = [
+            Layout(tuple(a.shape), backend.strides(a)) if home else None
+            for a, home in zip(flat, at_home, strict=True)
         ]
     strides = strides_of(binding, backend.strided, inputs, targets)
     merged = coalesce(binding, dict(strides))
@@ -277,18 +278,23 @@ def try_plan(
     if refusal is not None:
         return None, refusal
     try:
-        kernel = kernel_for(backend, device, program)
+        # A self-check computes, which must not become part of a traced function.
+        with foreign.untraced():
+            choice = admission.choose(
+                request.operator,
+                request.library,
+                backend,
+                device,
+                program,
+                merged,
+                settings is None or settings.providers,
+            )
     except CompileError as error:
         if candidate.wanted:
             raise
         return None, error.message
-    # A self-check computes, which must not become part of a traced function.
-    with foreign.untraced():
-        refusal = admission.refusal(
-            request.operator, request.library, backend, device, program, kernel
-        )
-    if refusal is not None:
-        return None, refusal
+    if choice.kernel is None:
+        return None, choice.refusal
     key = PlanKey(
         arguments_of(request),
         tuple(request.attributes.items()),
@@ -304,9 +310,10 @@ def try_plan(
         binding,
         merged,
         program,
-        kernel,
+        choice.kernel,
         key,
         at_home,
+        choice.passed_over,
     )
     return plan, ""
 

@@ -198,7 +198,7 @@ def explain(
             continue
         try:
             made, why = call.try_plan(
-                request, binding, flat, library, candidate, None, accumulate
+                request, binding, flat, library, candidate, None, settings
             )
         except OpslibError as error:
             made, why = None, error.message
@@ -207,6 +207,7 @@ def explain(
         else:
             chosen = True
             text = f"{made.kernel.skeleton}; {candidate.because}"
+            text = "; ".join((text, *made.passed_over))
             if accumulate is not None:
                 kept = call.accumulator(made.backend, made.device, binding)
                 text += f"; sums in {kept}" if kept else ""

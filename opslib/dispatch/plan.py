@@ -15,7 +15,7 @@ from opslib.dispatch import outputs
 from opslib.dispatch.caches import Cache, kernel_for, program_for
 from opslib.dispatch.coalesce import coalesce
 from opslib.dispatch.signature import is_variadic, python_name, result_class
-from opslib.dispatch.strides import Strides, host_strides
+from opslib.dispatch.strides import Layout, Strides, host_strides
 from opslib.errors import ArgumentError, DTypeError, OpslibError, ShapeError, SpecError
 from opslib.ir.bind import Given, bind
 from opslib.ir.binding import Argument, Binding
@@ -24,7 +24,7 @@ from opslib.ir.view import View
 from opslib.language.library import load_library, parse_operator_text
 from opslib.language.syntax import Operator
 from opslib.runtime import registry
-from opslib.runtime.protocol import Backend, Device, Kernel
+from opslib.runtime.protocol import Backend, Device, Hosts, Kernel
 
 __all__ = ["Cache", "Plan", "PlanKey", "kernel_for", "program_for"]
 
@@ -61,6 +61,7 @@ class Plan:
     Attributes:
         binding: as the caller sees it; `merged` as the program does.
         at_home: which inputs live on the device already.
+        passed_over: libraries that have the operator and do not run this plan.
     """
 
     operator: Operator
@@ -72,6 +73,7 @@ class Plan:
     kernel: Kernel
     key: PlanKey
     at_home: tuple[bool, ...]
+    passed_over: tuple[str, ...] = ()
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
         """Runs the plan.
@@ -122,9 +124,12 @@ class Plan:
 
     def _laid_out(self, flat: Sequence[Any]) -> list[Any]:
         """The arrays, copied where their axes do not merge as those of the plan."""
-        if not (self.backend.strided and self.device.host_memory):
+        if not self.backend.strided:
             return list(flat)
         planned = dict(self.key.strides)
+        if not self.device.host_memory:
+            self._match_layouts(flat, planned)
+            return list(flat)
         found = []
         for array, t, home in zip(flat, self.binding.inputs, self.at_home, strict=True):
             if not home:
@@ -133,6 +138,20 @@ class Plan:
                     array = np.ascontiguousarray(array).reshape(array.shape)
             found.append(array)
         return found
+
+    def _match_layouts(
+        self, flat: Sequence[Any], planned: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        if not isinstance(self.backend, Hosts):
+            return
+        for array, t, home in zip(flat, self.binding.inputs, self.at_home, strict=True):
+            if home:
+                steps = self.backend.strides(array)
+                if Layout(tuple(array.shape), steps).seen(t.view) != planned[t.name]:
+                    self._refuse(
+                        ArgumentError,
+                        f"takes '{t.name}' with other strides, not {steps}",
+                    )
 
     def _refuse(self, kind: type[OpslibError], what: str) -> NoReturn:
         raise kind(
@@ -152,6 +171,15 @@ class Plan:
                 array = backend.asarray(foreign.on_host(array, t.dtype), device)
             inputs.append(array)
         on_host = backend.strided and device.host_memory
+        like = next(
+            (a for a, home in zip(flat, self.at_home, strict=True) if home), None
+        )
+        if targets is None and like is not None and isinstance(backend, Hosts):
+            made = [
+                backend.empty_like(like, t.shape, t.dtype, device)
+                for t in self.merged.outputs
+            ]
+            return [backend.restored(r, like) for r in self.run(inputs, made)]
         if targets is not None and on_host:
             outputs.into(self, inputs, targets)
             return outputs.listed(out)

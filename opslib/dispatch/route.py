@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from opslib.dispatch import arrays as foreign
 from opslib.dispatch.stamp import generator_stamp
 from opslib.dispatch.state import State
 from opslib.errors import BackendUnavailable
@@ -164,7 +165,7 @@ def _environment() -> str:
 
 def residence(arrays: Sequence[Any], library: str) -> tuple[Backend, Device] | None:
     """The device on which the arrays live, where that decides: not for the host."""
-    if library in ("numpy", "torch", "scalar"):
+    if not any(foreign.is_resident(a, library) for a in arrays):
         return None
     names = ("jax",) if library == "jax" else registry.names()
     for name in names:

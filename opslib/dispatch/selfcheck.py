@@ -18,7 +18,7 @@ from opslib.analysis.bound import evaluate_bounds, usage
 from opslib.dispatch.judging import analysis_arithmetic
 from opslib.errors import BackendUnavailable, CompileError, DeviceFailure, said
 from opslib.ir.expr import Program
-from opslib.runtime.protocol import Backend, Device, Kernel
+from opslib.runtime.protocol import Backend, Device, Kernel, ProvidedKernel
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -50,11 +50,16 @@ def self_check(
     dtypes = {t.dtype for t in (*program.inputs, *program.outputs, *program.locals)}
     arithmetic = analysis_arithmetic(backend, device, dtypes)
     why = "no sizes were tried"
+    # An error that an earlier call deferred is that call's, not this kernel's.
+    backend.synchronize(device)
     for choice in range(len(_SIZES)):
         case = _case(program, choice)
         if case is None:
             continue
         inputs, sizes, scalars = case
+        if isinstance(kernel, ProvidedKernel) and not kernel.takes(sizes, scalars):
+            why = "it takes none of the sizes that were tried"
+            continue
         try:
             with np.errstate(all="ignore"):
                 known = evaluate_bounds(program, inputs, sizes, scalars, arithmetic)

@@ -55,6 +55,7 @@ class State:
     fallback: Fallback = "error"
     receipts: list[Receipt] | None = field(default=None, compare=False)
     accumulate: str | None = None
+    providers: bool = True
 
     @property
     def is_plain(self) -> bool:
@@ -63,6 +64,7 @@ class State:
             self.receipts is None
             and self.fallback == "error"
             and self.accumulate is None
+            and self.providers
         )
 
 
@@ -76,6 +78,7 @@ def use(
     *,
     fallback: Fallback | None = None,
     accumulate: Accumulate | None = None,
+    providers: bool | None = None,
 ) -> Iterator[None]:
     """Sets the backend (and policies) for the calls in a ``with`` block.
 
@@ -87,6 +90,10 @@ def use(
             at least that wide; None keeps what is in force. A device that does not
             promise it does not run the call. NumPy's computes in float64 throughout:
             it is ``numpy:float64``, which then stands in for ``numpy``.
+        providers: whether vendors' libraries (aclnn on an Ascend chip) may run
+            operators where they pass for right; False leaves opslib's own kernels, as
+            ``OPSLIB_PROVIDERS=never`` does for the process. None keeps what is in
+            force.
 
     The setting follows the context (threads start without it, tasks inherit it).
 
@@ -104,6 +111,10 @@ def use(
             f"accumulate must be 'float32' or 'float64', not {accumulate!r}",
             code="E0704",
         )
+    if providers not in (None, True, False):
+        raise ArgumentError(
+            f"providers must be True or False, not {providers!r}", code="E0704"
+        )
     if backend is not None and not isinstance(backend, str):
         raise ArgumentError(
             f"a backend is named by a string, not {backend!r}",
@@ -118,6 +129,7 @@ def use(
         backend=backend if backend is not None else old.backend,
         fallback=fallback if fallback is not None else old.fallback,
         accumulate=accumulate if accumulate is not None else old.accumulate,
+        providers=providers if providers is not None else old.providers,
     )
     token = state.set(new)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,23 @@ from opslib.ir.view import View
 
 # By the program's names. An array whose layout does not matter counts as contiguous.
 Strides = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an array lies that is not the host's: strides in elements."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def seen(self, view: View) -> tuple[int, ...]:
+        """The strides in a program's axes."""
+        axes = [(self.shape[k], self.strides[k]) for k in view.permutation]
+        split = split_strides(axes, view.shape)
+        return tuple(
+            s if n == extent else 0
+            for s, n, extent in zip(split, view.shape, view.extents, strict=True)
+        )
 
 
 def strides_of(
@@ -25,14 +43,17 @@ def strides_of(
     Args:
         binding: of the call.
         strided: whether the backend reads and writes through strides.
-        inputs: NumPy arrays count with their strides.
+        inputs: NumPy arrays and layouts count with their strides.
         outputs: as `inputs`, or None where the results are allocated anew. An array
             that a kernel cannot write itself does not count either.
     """
     found: list[tuple[str, tuple[int, ...]]] = []
     for k, t in enumerate(binding.inputs):
-        if strided and isinstance(inputs[k], np.ndarray):
-            found.append((t.name, host_strides(inputs[k], t.view)))
+        given = inputs[k]
+        if strided and isinstance(given, Layout):
+            found.append((t.name, given.seen(t.view)))
+        elif strided and isinstance(given, np.ndarray):
+            found.append((t.name, host_strides(given, t.view)))
         else:
             found.append((t.name, _contiguous(t.view)))
     for k, o in enumerate(binding.outputs):

@@ -39,7 +39,7 @@ def cache_key(source: str, toolchain: Toolchain, flags: Sequence[str]) -> str:
         FORMAT,
         ABI_VERSION,
         source,
-        _included(source, flags),
+        included(source, flags),
         toolchain.path,
         toolchain.version,
         toolchain.language,
@@ -51,7 +51,7 @@ def cache_key(source: str, toolchain: Toolchain, flags: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 
 
-def _included(source: str, flags: Sequence[str]) -> list[tuple[str, str]]:
+def included(source: str, flags: Sequence[str]) -> list[tuple[str, str]]:
     """Return (name, digest) of each header that the includes in quotes lead to.
 
     They are looked for as the compiler does: beside the file, in the folders that the

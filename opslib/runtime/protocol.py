@@ -16,7 +16,17 @@ from opslib.ir.dtypes import DType
 from opslib.ir.expr import Program
 from opslib.ir.view import View
 
-__all__ = ["PROTOCOL_VERSION", "Arithmetic", "Backend", "Device", "Kernel", "View"]
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Arithmetic",
+    "Backend",
+    "Device",
+    "Hosts",
+    "Kernel",
+    "ProvidedKernel",
+    "Provides",
+    "View",
+]
 
 PROTOCOL_VERSION = 1
 
@@ -57,7 +67,7 @@ class Arithmetic:
         ulp: primitive -> worst error in units in the last place of the compute type;
             a primitive that is absent is correctly rounded.
         flushes: subnormal operands or results may become zero.
-        narrow: a type narrower than the compute type in which every value is held.
+        narrow: a type, no wider than the compute type, in which every value is held.
             Beyond its range, and from a nan, anything may come, at every step.
     """
 
@@ -141,3 +151,53 @@ class Backend(Protocol):
 
     def synchronize(self, device: Device) -> None:
         """Waits for all launches and raises the first deferred error."""
+
+
+# -- optional -------------------------------------------------------------------------
+
+
+@runtime_checkable
+class ProvidedKernel(Kernel, Protocol):
+    """A vendor's library as one more way to run an operator of the shipped specs.
+
+    It is held to the spec as a compiled kernel is: the routing table or a self-check
+    must pass it. `skeleton` therefore names the call and the library's version, such as
+    ``aclnn:aclnnMatmul@1.17.0``: a verdict is of these alone.
+    """
+
+    def takes(
+        self, sizes: Mapping[str, int], scalars: Mapping[str, int | float]
+    ) -> bool:
+        """Whether the library can do a call of these sizes and attributes."""
+
+
+@runtime_checkable
+class Provides(Protocol):
+    """A backend that runs some programs by libraries besides compiling them."""
+
+    def provided(self, program: Program, device: Device) -> Sequence[ProvidedKernel]:
+        """Kernels of libraries for the program, the one to be tried first in front.
+
+        Called only for programs whose ``claim`` names an operator of the shipped specs
+        and that were expanded from it. They are preferred to what `compile` gives.
+        Never raises for a library that is missing: that gives nothing.
+        """
+
+
+@runtime_checkable
+class Hosts(Protocol):
+    """A strided backend on whose devices arrays of other libraries live.
+
+    Such arrays are used where they lie, and results are given in the caller's kind.
+    """
+
+    def strides(self, array: Any) -> tuple[int, ...]:
+        """Of an array that `Backend.owner` knows, in elements."""
+
+    def empty_like(
+        self, like: Any, shape: tuple[int, ...], dtype: DType, device: Device
+    ) -> Any:
+        """For a result: an array of `like`'s library where that can make one."""
+
+    def restored(self, array: Any, like: Any) -> Any:
+        """A result that was made by `empty_like`, as an array of `like`'s library."""

@@ -161,7 +161,7 @@ def test_the_key_covers_headers_of_headers(tmp_path, monkeypatch):
     assert first == cache_key(source, chain, ())
     (native / "sub/c.h").write_text("#define C 22\n")
     assert cache_key(source, chain, ()) != first
-    assert [name for name, _ in cache_digest._included(source, [])] == [
+    assert [name for name, _ in cache_digest.included(source, [])] == [
         "a.h",
         "sub/b.h",
         "sub/c.h",

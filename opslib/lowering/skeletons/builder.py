@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from opslib.ir import loops
@@ -69,6 +69,31 @@ def argument(tensor: Tensor, scope: str, layout: Layout) -> Buffer:
     return Buffer(tensor.name, tensor.dtype, tensor.shape, tuple(strides), scope)
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a machine wants of the skeletons' loops.
+
+    Attributes:
+        chunk: elements of a map's last axis that one worker takes, given its axes and
+            values; None: long blocks, with lanes within.
+        piece, pieces: see `PIECE`.
+        native: whether native functions find the place of a row's extreme.
+        together: whether definitions over the same rows share their loops.
+        tile: side of the tiles through which a team moves what is read across the
+            grain; 0: none.
+    """
+
+    chunk: Callable[[Builder, tuple[Axis, ...], list[Expr]], int] | None = None
+    piece: int = PIECE
+    pieces: int = PIECES
+    native: bool = True
+    together: bool = True
+    tile: int = 0
+
+
+HOST = Machine()
+
+
 class Builder:
     """Names and buffers of one kernel under construction."""
 
@@ -86,6 +111,7 @@ class Builder:
         self.turned: dict[str, tuple[int, ...]] = {}
         # Whether reads across the grain go through square tiles on the stack.
         self.transposes = True
+        self.machine = HOST
         self._taken: set[str] = {
             *(t.name for t in (*program.inputs, *program.outputs, *program.locals)),
             *program.sizes,
@@ -448,7 +474,8 @@ class Body:
         plain = []
         for a in axes:
             assert isinstance(a, Axis)
-            plain.append(Axis(a.name, self.lower(a.start), self.lower(a.stop)))
+            ends = self.lower(a.start), self.lower(a.stop)
+            plain.append(Axis(a.name, *ends, a.bound))
         if not self.parallel and arith.upper_extent(plain[0]) is not None:
             return self._split(node.monoid, tuple(plain), named)
         return self.reduce(node.monoid, tuple(plain), named)
@@ -458,7 +485,8 @@ class Body:
     ) -> tuple[Expr, ...]:
         """A Reduce here, of arguments that may contain folds; gives its states."""
         is_place = len(axes) == 1 and len(args) == 2 and args[1] is axes[0].index
-        if is_place and not self.vector and monoid.name in ("argmax", "argmin"):
+        native = is_place and not self.vector and self.builder.machine.native
+        if native and monoid.name in ("argmax", "argmin"):
             from opslib.lowering.skeletons import order
 
             return order.best(self, monoid, axes[0], args[0])
@@ -498,7 +526,7 @@ class Body:
         self, monoid: Monoid, axes: tuple[Axis, ...], args: tuple[Expr, ...]
     ) -> tuple[Expr, ...]:
         """Over workers: a fixed number of pieces, then the pieces in order."""
-        builder = self.builder
+        builder, machine = self.builder, self.builder.machine
         first, rest = axes[0], axes[1:]
         extents = [arith.upper_extent(a) for a in rest]
         inner_work = product(e for e in extents if e is not None)
@@ -506,17 +534,17 @@ class Body:
         size = self.let(
             "piece",
             arith.most(
-                arith.ceildiv(n, integer(PIECES)),
-                integer(PIECE)
+                arith.ceildiv(n, integer(machine.pieces)),
+                integer(machine.piece)
                 if inner_work is ONE
-                else arith.ceildiv(integer(PIECE), arith.most(inner_work, ONE)),
+                else arith.ceildiv(integer(machine.piece), arith.most(inner_work, ONE)),
             ),
         )
         count = self.let("pieces", arith.ceildiv(n, size))
         parts = []
         for dtype in monoid.state:
             part = builder.allocate(
-                f"{monoid.name}_parts", dtype, (integer(PIECES),), True
+                f"{monoid.name}_parts", dtype, (integer(machine.pieces),), True
             )
             self.statements.append(Alloc(part))
             parts.append(part)

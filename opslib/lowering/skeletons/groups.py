@@ -43,7 +43,8 @@ def groups(builder: Builder, program: Program) -> list[Group]:
     locals_ = frozenset(t.name for t in program.locals)
     for define in program.defines:
         alone = Group((define,), _wanted_depth(builder, define))
-        if found and not alone.is_special and not found[-1].is_special:
+        sharing = builder.machine.together
+        if sharing and found and not alone.is_special and not found[-1].is_special:
             last = found[-1]
             depth = min(last.depth, alone.depth)
             together = Group((*last.defines, define), depth)
@@ -75,6 +76,12 @@ def _wanted_depth(builder: Builder, define: Define) -> int:
     rank = len(define.axes)
     if rank and not lanes_over_columns(builder, define.value, define.axes[-1]):
         return rank
+    if rank and builder.machine.chunk is not None:
+        last = define.axes[-1].name
+        folds = [n for n in walk(define.value) if isinstance(n, Fold)]
+        if folds and all(last in free_indices(n) for n in folds):
+            # Nothing belongs to a whole row, and single columns are enough work.
+            return 0
     return max(0, rank - 1)
 
 

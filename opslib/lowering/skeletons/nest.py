@@ -29,9 +29,11 @@ from opslib.ir.printer import rename
 from opslib.lowering.skeletons import arith, rows
 from opslib.lowering.skeletons.arith import integer, product
 from opslib.lowering.skeletons.builder import (
+    HOST,
     Body,
     Builder,
     Layout,
+    Machine,
     combined,
     finished,
     lifted,
@@ -48,10 +50,12 @@ def lower(
     name: str | None = None,
     skeleton: str = "nest",
     transposes: bool = True,
+    machine: Machine = HOST,
 ) -> loops.Kernel:
-    """The kernel of any program; see `Builder.transposes`."""
+    """The kernel of any program; see `Builder.transposes` and `Machine`."""
     builder = Builder(program, layout, name)
     builder.transposes = transposes
+    builder.machine = machine
     body = builder.root()
     builder.checks(body)
     turned = tuple(map(builder.turn, program.defines))

@@ -25,7 +25,7 @@ from opslib.ir.expr import (
 )
 from opslib.ir.loops import Alloc, For, If, Let, Statement, Store
 from opslib.ir.printer import rename
-from opslib.lowering.skeletons import arith, columns, scan, tiles
+from opslib.lowering.skeletons import arith, columns, scan, threads, tiles
 from opslib.lowering.skeletons.arith import integer, product
 from opslib.lowering.skeletons.builder import (
     GRAIN,
@@ -320,7 +320,8 @@ def _serial(
     finish: Finish,
 ) -> None:
     """Loops of one worker: serial ones, and lanes over the last axis."""
-    if value is not None and over_columns and columns.applies(value, axes):
+    blocked = body.builder.machine.chunk is None
+    if value is not None and over_columns and blocked and columns.applies(value, axes):
         (axis,) = axes
         columns.emit(body, axis, value, axis.stop, finish)
         return
@@ -350,6 +351,10 @@ def _parallel(body: Body, cluster: Cluster, over_columns: bool, finish: Finish) 
         and tiles.transposed(builder, axes, [v for _, v in cluster.entries])
     ):
         tiles.emit(body, axes, [v for _, v in cluster.entries], finish)
+        return
+    if builder.machine.chunk is not None:
+        values = [v for _, v in cluster.entries]
+        threads.emit(body, axes, values, value, over_columns, finish)
         return
     extents = [a.stop for a in axes]
     names = [a.name for a in axes]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from opslib.ir.dtypes import BOOL
 from opslib.ir.expr import (
     ONE,
@@ -21,6 +23,7 @@ from opslib.ir.expr import (
     walk,
 )
 from opslib.ir.loops import Alloc, Assign, Declare, For, Statement, Store
+from opslib.ir.monoid import Monoid
 from opslib.ir.printer import rename
 from opslib.lowering.skeletons import arith
 from opslib.lowering.skeletons.arith import integer
@@ -37,6 +40,26 @@ from opslib.lowering.skeletons.builder import (
 
 # Rows that are swept together, and how few are not worth it.
 ROWS, FEW = 64, 15
+
+
+@dataclass(frozen=True, slots=True)
+class Walk(For):
+    """A serial loop that is a prefix reduction, for machines that can share it.
+
+    After each element's states are joined to the variables `states`, which hold those
+    of what lies before the loop at first, `then` is run with the states so far.
+
+    Attributes:
+        states: the variables' names.
+        monoid: what joins them.
+        args: of the element; after the body's other statements.
+        then: stores what is wanted.
+    """
+
+    states: tuple[str, ...] = ()
+    monoid: Monoid | None = None
+    args: tuple[Expr, ...] = ()
+    then: tuple[Statement, ...] = ()
 
 
 def row(body: Body, node: Scan) -> Expr:
@@ -72,10 +95,13 @@ def _walk(
     inner = body.within((axis.name,))
     lowered = tuple(map(inner.lower, args))
     new = combined(monoid, states, lifted(monoid, lowered))
-    inner.statements.append(Assign(names, new))
+    before = tuple(inner.statements)
     place = (arith.sub(axis.index, origin),)
-    inner.statements.append(Store(out, place, finished(monoid, node.output, states)))
-    body.statements.append(For(axis, "serial", tuple(inner.statements)))
+    store = Store(out, place, finished(monoid, node.output, states))
+    whole = (*before, Assign(names, new), store)
+    body.statements.append(
+        Walk(axis, "serial", whole, None, None, names, monoid, lowered, (store,))
+    )
 
 
 def _pieces(

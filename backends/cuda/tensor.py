@@ -1,0 +1,331 @@
+"""Contractions on tensor cores: mma.sync fed by cp.async, for every chip since sm_80.
+
+``native/cuda/opslib_cuda_contract.h`` has the loops; what is printed here is what an
+operator decides: where the operands lie, how an element is computed that is not simply
+read, and what becomes of a sum before it is stored.
+
+Operands must have a type that the hardware multiplies exactly into wide sums: float16
+and bfloat16 into float32, 8-bit integers into int32. A float32 contraction stays with
+the scalar units, for tfloat32 drops 13 of its 24 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from opslib.codegen.c_expressions import Entry
+from opslib.codegen.c_types import PLUS, TIMES, Dialect
+from opslib.ir import expr
+from opslib.ir.dtypes import BOOL, DType
+from opslib.ir.expr import (
+    ONE,
+    ZERO,
+    Expr,
+    Index,
+    Prim,
+    Var,
+    substitute,
+)
+from opslib.ir.loops import Store
+from opslib.lowering.skeletons import arith
+from opslib.lowering.skeletons.arith import integer
+from opslib.lowering.skeletons.builder import Builder
+from opslib.lowering.skeletons.contraction import Contraction, match
+
+from .launches import LaunchPrinter, Made, launches, parameters_of
+from .machine import MULTIPROCESSORS, Kernel, Launch
+from .operands import BlockText, Side, narrow_type, narrowed, side_of
+from .targets import GpuTarget
+from .teams import THREAD
+
+# Of opslib_cuda_contract.h: threads of a block, and bytes of depth in a tile.
+THREADS, BYTES = 128, 64
+STAGES = 4
+_SUMS = {
+    "float16": "float32",
+    "bfloat16": "float32",
+    "int8": "int32",
+    "uint8": "int32",
+}
+# Rows and columns of a block of sums. 128 x 128 read the least memory for each product
+# and keep 128 registers of sums in a thread; several sums share these.
+_LARGE = {1: (128, 128), 2: (128, 64), 3: (64, 64)}
+_SMALL = {1: (64, 64), 2: (64, 64), 3: (64, 64)}
+
+
+def lower(
+    program: expr.Program,
+    title: str,
+    layout: Mapping[str, str],
+    target: GpuTarget | None,
+    dialect: Dialect,
+    made: Made,
+) -> Kernel | None:
+    """The launches, or None where tensor cores cannot do it.
+
+    Args:
+        program: prepared.
+        title: of the kernel.
+        layout: as for `opslib.lowering.lower`.
+        target: whose tensor cores; None is any device, hence none.
+        dialect: of the text.
+        made: what is printed is noted here.
+    """
+    if target is None or target.dialect != "cuda" or not target.cp_async:
+        return None
+    c = match(program)
+    if c is None:
+        return None
+    builder = Builder(c.program, layout, title)
+    checks = builder.root()
+    builder.checks(checks)
+    kernel = builder.kernel(checks, "contraction")
+    strides = {b.name: b.strides for b in kernel.inputs}
+    dtype, sides = _sides(c, strides)
+    if dtype is None or dtype.name not in target.mma:
+        return None
+    large, small = _LARGE[len(c.sums)], _SMALL[len(c.sums)]
+    parts: list[Launch] = []
+    for k, check in enumerate(kernel.body):
+        parts += launches(kernel, dialect, (check,), f"{title}_check{k}", None, made)
+    whole = _blocks(c, large)
+    # A grid that leaves multiprocessors idle is cut finer.
+    few = Prim("lt", (whole, MULTIPROCESSORS), BOOL)
+    choices: list[tuple[tuple[int, int], str, Expr | None]] = [(large, "", None)]
+    if small != large:
+        choices = [(large, "", Prim("not", (few,), BOOL)), (small, "_small", few)]
+    for block, suffix, condition in choices:
+        printer = LaunchPrinter(kernel, dialect, THREAD, False)
+        _Text(printer, c, sides, dtype, block).kernel()
+        parameters = parameters_of(printer, printer.lines)
+        for p in parameters:
+            made.parameters.setdefault(p.name, p)
+        parts.append(
+            Launch(
+                title + suffix,
+                tuple(p.name for p in parameters),
+                (_blocks(c, block), ONE, ONE),
+                (THREADS, 1, 1),
+                integer(STAGES * BYTES * _lanes(sides, block)),
+                condition,
+                tuple(printer.lines),
+            )
+        )
+    return Kernel(
+        title,
+        "contraction",
+        tuple(parts),
+        made.parameters,
+        (),
+        made.lets,
+        kernel,
+        made.can_fail,
+        notes=(f"{dtype.name} on tensor cores",),
+    )
+
+
+def _blocks(c: Contraction, block: tuple[int, int]) -> Expr:
+    m, n = block
+    found = arith.mul(
+        arith.ceildiv(c.m.extent, integer(m)), arith.ceildiv(c.n.extent, integer(n))
+    )
+    return arith.mul(found, c.batch.extent)
+
+
+def _lanes(sides: list[Side], block: tuple[int, int]) -> int:
+    """Rows of all tiles of one stage; sums may share a side."""
+    return sum(
+        block[which] * len({s.value for s in sides[which::2]}) for which in (0, 1)
+    )
+
+
+# --- Operands ----------------------------------------------------------------------
+
+
+def _sides(
+    c: Contraction, strides: Mapping[str, tuple[Expr, ...]]
+) -> tuple[DType | None, list[Side]]:
+    """(element type, a and b of each sum); no type where there is not one of all."""
+    found: list[Side] = []
+    dtype = narrow_type(c.sums[0].a)
+    if dtype is None or _SUMS.get(dtype.name) != c.dtype.name:
+        return None, []
+    for s in c.sums:
+        for value, lanes in ((s.a, c.m), (s.b, c.n)):
+            exact = narrowed(value, dtype)
+            if exact is None:
+                return None, []
+            found.append(side_of(exact, lanes, c.k, c.batch, strides))
+    return dtype, found
+
+
+# --- Text --------------------------------------------------------------------------
+
+
+class _Text(BlockText):
+    """Prints one launch."""
+
+    def __init__(
+        self,
+        printer: LaunchPrinter,
+        c: Contraction,
+        sides: list[Side],
+        dtype: DType,
+        block: tuple[int, int],
+    ) -> None:
+        super().__init__(printer, dtype)
+        self.c, self.sides, self.block = c, sides, block
+        for word in ("to", "from", "stage", "first", "use", "lane", "depth"):
+            printer.names.fresh(word)
+
+    def kernel(self) -> None:
+        """The whole body."""
+        p, c, (m, n) = self.p, self.c, self.block
+        p.indent = 1
+        p.line("extern __shared__ __align__(16) unsigned char ops_shared[];")
+        kinds: dict[tuple[int, Expr], str] = {}
+        for k, side in enumerate(self.sides):
+            if (k % 2, side.value) in kinds:
+                continue
+            kind = p.names.fresh("side_a" if k % 2 == 0 else "side_b")
+            kinds[k % 2, side.value] = kind
+            turned = "true" if side.turned else "false"
+            lanes = self.block[k % 2]
+            p.line(f"typedef ops_side<{self.element}, {lanes}, {turned}> {kind};")
+        self.kinds = kinds
+        self.rows = self.bound("rows", p.scalar(c.m.extent))
+        self.columns = self.bound("columns", p.scalar(c.n.extent))
+        self.deep = self.bound("deep", p.scalar(c.k.extent))
+        place = "blockIdx.x"
+        batch: Expr | None = None
+        if c.batch.axes:
+            per = self.bound("blocks", f"ops_block_count<{m}, {n}>(rows, columns)")
+            batch = self.index("batch", f"ops_quotient(blockIdx.x, {per})")
+            place = f"ops_rest(blockIdx.x, {per})"
+        m0, n0 = p.names.fresh("m0"), p.names.fresh("n0")
+        p.line(f"int64_t {m0}, {n0};")
+        given = f"{place}, {self.rows}, {self.columns}, {m0}, {n0}"
+        p.line(f"ops_block_place<{m}, {n}>({given});")
+        self.m0, self.n0 = Index("#m0"), Index("#n0")
+        p.scopes[-1][("index", "#m0")] = Entry(m0, "int64_t")
+        p.scopes[-1][("index", "#n0")] = Entry(n0, "int64_t")
+        self.starts = (m0, n0)
+        self.batch = {} if batch is None else c.batch.at(batch)
+        self._matrices()
+        names = [p.names.fresh(f"sum{k}" if k else "sum") for k in range(len(c.sums))]
+        totals = [p.names.fresh(f"{x}s") for x in names]
+        ctype = "float" if c.dtype.is_float else "int32_t"
+        for total in totals:
+            p.line(f"ops_sums<{ctype}, {m}, {n}> {total};")
+            p.line(f"{total}.clear();")
+        self._pipeline(totals)
+        self._epilogue(names, totals, ctype)
+
+    def at(self, m: Expr, n: Expr, k: Expr) -> dict[Expr, Expr]:
+        """Values of the contraction's axes."""
+        c = self.c
+        points = {**self.batch, **c.m.at(m), **c.n.at(n), **c.k.at(k)}
+        return c.at(points)
+
+    def _distinct(self) -> list[tuple[int, Side, str]]:
+        """(0 for a or 1 for b, the side, its type), each once."""
+        found: dict[str, tuple[int, Side, str]] = {}
+        for k, side in enumerate(self.sides):
+            kind = self.kinds[k % 2, side.value]
+            found.setdefault(kind, (k % 2, side, kind))
+        return list(found.values())
+
+    def _matrices(self) -> None:
+        """Where the block's part of each matrix begins, and whether it is aligned."""
+        p = self.p
+        self.matrices: dict[str, tuple[str, str, str]] = {}
+        size = 16 // self.dtype.bytes
+        for _, side, kind in self._distinct():
+            if side.matrix is None:
+                continue
+            at = self.at(self.m0, self.n0, ZERO)
+            indices = tuple(substitute(i, at) for i in side.matrix.indices)
+            offset = p.offset(side.matrix.tensor, indices)
+            pointer = p.pointer(side.matrix.tensor)
+            text = pointer if offset == "0" else f"{pointer} + {offset}"
+            start = self.bound(kind.replace("side", "from"), text, f"{self.element} *")
+            pitch = p.scalar(side.pitch, TIMES)
+            test = f"ops_begins_16({start})"
+            if side.pitch is not ZERO:
+                test += f" && {pitch} % {size} == 0"
+            aligned = self.bound(kind.replace("side", "aligned"), test, "bool")
+            self.matrices[kind] = (start, pitch, aligned)
+
+    def _pipeline(self, totals: list[str]) -> None:
+        p = self.p
+        kinds = [kind for _, _, kind in self._distinct()]
+        size = self.bound("size", " + ".join(f"{k}::bytes" for k in kinds), "int")
+        step = BYTES // self.dtype.bytes
+        head = f"ops_pipeline<{STAGES}>({self.deep}, {step}, "
+        p.line(head + "[&](int stage, int64_t first) {")
+        p.indent += 1
+        p.scopes.append({("index", "#k0"): Entry("first", "int64_t")})
+        p.line(f"unsigned char *to = ops_shared + stage * {size};")
+        before: list[str] = []
+        for which, side, kind in self._distinct():
+            to = " + ".join(["to", *before])
+            self._stage(which, side, kind, to)
+            before.append(f"{kind}::bytes")
+        p.scopes.pop()
+        p.indent -= 1
+        p.line("}, [&](int use, int64_t) {")
+        p.indent += 1
+        p.line(f"const unsigned char *from = ops_shared + use * {size};")
+        places = {}
+        before = []
+        for kind in kinds:
+            places[kind] = " + ".join(["from", *before])
+            before.append(f"{kind}::bytes")
+        for k, total in enumerate(totals):
+            a, b = self.sides[2 * k : 2 * k + 2]
+            turned = ", ".join("true" if s.turned else "false" for s in (a, b))
+            m, n = self.block
+            left = places[self.kinds[0, a.value]]
+            right = places[self.kinds[1, b.value]]
+            kind = f"{self.element}, {m}, {n}, {turned}"
+            p.line(f"ops_multiply<{kind}>({total}, {left}, {right});")
+        p.indent -= 1
+        p.line("});")
+
+    def _stage(self, which: int, side: Side, kind: str, to: str) -> None:
+        """Fills one tile."""
+        p = self.p
+        lanes = f"{(self.rows, self.columns)[which]} - {self.starts[which]}"
+        deep = f"{self.deep} - first"
+        if side.matrix is not None:
+            start, pitch, aligned = self.matrices[kind]
+            step = "first" if not side.turned else f"first * {pitch}"
+            given = f"{start} + {step}, {pitch}, {lanes}, {deep}, {aligned}"
+            p.line(f"{kind}::copy({to}, {given});")
+            return
+        head = f"{kind}::fill({to}, {lanes}, {deep}, [&](int lane, int depth)"
+        with p.block(head, "});"):
+            lane = self.index("at", f"{self.starts[which]} + lane")
+            depth = self.index("k", "first + depth")
+            m, n = (lane, ZERO) if which == 0 else (ZERO, lane)
+            at = self.at(m, n, depth)
+            value = substitute(side.value, at)
+            p.line(f"return {self.element_of(value)};")
+
+    def _epilogue(self, names: list[str], totals: list[str], ctype: str) -> None:
+        p, c, (m, n) = self.p, self.c, self.block
+        given = ", ".join(f"{ctype} {x}" for x in names)
+        head = f"ops_each_sum<{m}, {n}>([&](int lane, int across, {given})"
+        with p.block(head, f"}}, {', '.join(totals)});"):
+            m0, n0 = self.starts
+            i = self.index("i", f"{m0} + lane")
+            j = self.index("j", f"{n0} + across")
+            row, column = (p.scalar(x, PLUS) for x in (i, j))
+            p.line(f"if ({row} >= {self.rows} || {column} >= {self.columns}) return;")
+            at = self.at(i, j, ZERO)
+            for k, s in enumerate(c.sums):
+                p.scopes[-1][("var", f"#sum{k}")] = Entry(names[k], ctype)
+                at[s.fold] = Var(f"#sum{k}", s.fold.dtype)
+            where = tuple(substitute(a.index, at) for a in c.axes)
+            for name, value in c.outputs:
+                p.statement(Store(name, where, substitute(value, at)))

@@ -1,0 +1,1 @@
+"""CUDA C++ that generated kernels include; `sim` runs them on the host."""

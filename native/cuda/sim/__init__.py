@@ -1,0 +1,1 @@
+"""The simulator of CUDA kernels: headers, found through importlib.resources."""
