@@ -18,11 +18,19 @@ from opslib.ir.binding import Binding
 from opslib.ir.dtypes import DType
 from opslib.ir.expr import Program
 from opslib.ir.view import View
-from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device, Kernel
+from opslib.runtime.gathering import Gathered, NotCompiled, current
+from opslib.runtime.protocol import (
+    PROTOCOL_VERSION,
+    Arithmetic,
+    Device,
+    Kernel,
+    ProvidedKernel,
+    Provides,
+)
 
 from .acl.requirements import Need, requirements
 from .ascend import report, simulator
-from .ascend.gathering import Gathered, NotCompiled, current
+from .ascend.device import target_of
 from .family import Family, HostMemory
 
 # In the order in which `backend="npu"` takes them: real chips, then the simulator.
@@ -76,7 +84,7 @@ class NpuBackend:
         """The family's kernel; the first one of a simulator comes with a warning."""
         if device.why_not is not None:
             raise BackendUnavailable(device.why_not, code="E0802")
-        if current() is not None and device.name != "npu:ascend-sim":
+        if current() is not None and device.name.split(":")[1] != "ascend-sim":
             # Only the simulator's kernels are worth gathering.
             raise NotCompiled(program.name)
         kernel = _family(device).compile(program, device)
@@ -91,6 +99,13 @@ class NpuBackend:
             )
         return kernel
 
+    def provided(self, program: Program, device: Device) -> Sequence[ProvidedKernel]:
+        """The vendor's operators of the device's family, if it has any."""
+        family = _family(device)
+        if current() is not None or not isinstance(family, Provides):
+            return ()
+        return family.provided(program, device)
+
     def gathering(self) -> AbstractContextManager[Gathered]:
         """Launches in the block raise NotCompiled; see `Gathered.compile`."""
         return simulator.gathering()
@@ -102,7 +117,7 @@ class NpuBackend:
         why = _family(device).supports(program, device)
         if why is not None:
             raise BackendUnavailable(why, code="E0802")
-        return report.summary(program, binding)
+        return report.summary(program, binding, target_of(device))
 
     def requirements(self) -> Sequence[Need]:
         """What an Ascend chip needs of this machine."""

@@ -32,6 +32,11 @@ enum Counter {
     kPeakL0A,
     kPeakL0B,
     kPeakL0C, /* highest byte used */
+    /* As kBusy and kExposed, 7 each: of the vector cores of a mix kernel, which are not
+     * among those. */
+    kVectorBusy = 49,
+    kVectorExposed = 56,
+    kVectorLast = 62,
     kCounters,
 };
 

@@ -178,11 +178,16 @@ uint64_t scalar_load(const Local& src, uint32_t index, int line);
 void scalar_store(const Local& dst, uint32_t index, uint64_t bits, int line);
 uint64_t global_load(const Global& src, uint64_t index, int line);
 void global_store(const Global& dst, uint64_t index, uint64_t bits, int line);
-void clean_cache(const Global& where, bool whole, int line);
+void clean_cache(const Global& where, bool whole, bool named, int line);
 
 void set_flag(AscendC::HardEvent event, int id, int line);
 void wait_flag(AscendC::HardEvent event, int id, int line);
 void barrier(int pipe, int line);
+void cross_set(int mode, int pipe, int id, int line);
+void cross_wait(int id, int line);
+bool on_cube_core();
+int64_t sub_block_index();
+int64_t task_ratio();
 
 void declare(const Local& tensor, int line);
 void set_buffer(const Global& buffer, int line);

@@ -28,6 +28,7 @@ struct Launch {
     uint64_t report_bytes;
     uint64_t* counters;
     uint32_t n_counters;
+    bool mix;
 };
 int launch(const Launch& job, void (*run)(void**));
 }  // namespace opslib_twin
@@ -49,7 +50,11 @@ inline void call(F f, void** pointers, Indices<I...>) {
 }
 }  // namespace opslib_twin
 
-#define OPSLIB_TWIN_ENTRY(NAME, POINTERS)                                           \
+#define OPSLIB_TWIN_ENTRY(NAME, POINTERS) OPSLIB_TWIN_ENTRY_OF(NAME, POINTERS, false)
+/* Of a __mix__(1, 2) kernel: each block is a cube core and two vector cores. */
+#define OPSLIB_TWIN_MIX_ENTRY(NAME, POINTERS) OPSLIB_TWIN_ENTRY_OF(NAME, POINTERS, true)
+
+#define OPSLIB_TWIN_ENTRY_OF(NAME, POINTERS, MIX)                                   \
     static void NAME##_twin_run(void** pointers) {                                  \
         opslib_twin::call(NAME, pointers,                                           \
                           typename opslib_twin::CountTo<POINTERS>::type());         \
@@ -58,7 +63,8 @@ inline void call(F f, void** pointers, Indices<I...>) {
         uint32_t blocks, void** pointers, const uint64_t* byte_sizes, char* report, \
         uint64_t report_bytes, uint64_t* counters, uint32_t n_counters) {           \
         return opslib_twin::launch({#NAME, blocks, pointers, byte_sizes, POINTERS,  \
-                                    report, report_bytes, counters, n_counters},    \
+                                    report, report_bytes, counters, n_counters,     \
+                                    MIX},                                           \
                                    NAME##_twin_run);                                \
     }
 

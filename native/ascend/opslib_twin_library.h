@@ -7,6 +7,7 @@
 #define OPSLIB_TWIN_LIBRARY_H
 
 #include "opslib_twin_run_cube.h"
+#include "opslib_twin_run_mix.h"
 #include "opslib_twin_run_move.h"
 #include "opslib_twin_run_reduce.h"
 #include "opslib_twin_run_sort.h"

@@ -1,6 +1,12 @@
-/* Which types an instruction takes, by chip, and what accuracy a device promises.  Each
- * table names the page of the API reference (hiascend.com, atlasascendc_api_07_NNNN).
- */
+/* Which types an instruction takes, by chip, and what accuracy a device promises.
+ *
+ * Beside each list is the page of hiascend.com that it was held against: 07_NNNN is
+ * atlasascendc_api_07_NNNN of the Ascend C reference, tik_NNNN is atlastikapi_07_NNNN
+ * (TIK, which issues the same instructions of 2201 and 2002), cce_NNNN is cceapi_NNNN
+ * (the intrinsics of 2201).  Their columns: "Atlas A2" is 2201, "Atlas inference
+ * products AI Core" 2002, "Atlas 350" or "Ascend 950PR" 3510.  UNSEEN: no page with
+ * that part of the list could be found; what is there errs to the narrow side where the
+ * generator allows it.  Hold UNSEEN rows against a device's own compiler. */
 #ifndef OPSLIB_TWIN_RULES_H
 #define OPSLIB_TWIN_RULES_H
 
@@ -29,19 +35,28 @@ constexpr uint32_t on_3510(uint32_t types) { return k3510 ? types : 0; }
  * divides, or refines the estimate. */
 constexpr double kHalfError = 2e-3, kFloatError = 2e-4;
 
+/* Add, Sub, Mul, Max, Min and with a scalar: tik_0065 (vec_add), tik_0074 (vec_adds)
+ * for 2201 and 2002.  3510: UNSEEN beyond these. */
 constexpr uint32_t kArithmetic =
     kF16 | kF32 | kI16 | kI32 | on_3510(kBF16 | kWholes3510);
+/* Duplicate, 07_0087: bf16 on 2201 and 3510 only; 8 bits on 3510, 64 UNSEEN. */
 constexpr uint32_t kDuplicateTypes = kF16 | kF32 | kI16 | kU16 | kI32 | kU32 |
                                      (k2201 || k3510 ? kBF16 : 0) |
                                      on_3510(kI8 | kU8 | kI64 | kU64);
+/* CreateVecIndex, ArithProgression: UNSEEN (07_0089). */
 constexpr uint32_t kRampTypes = kF16 | kF32 | kI16 | kI32 | on_3510(kI8 | kI64);
+/* Copy: UNSEEN (07_0106). */
 constexpr uint32_t kCopyTypes =
     kF16 | kF32 | kI16 | kU16 | kI32 | kU32 | (k2201 || k3510 ? kBF16 : 0);
+/* Select: half and float by vsel, cce_0039; 3510 by its register form, 07_0395. */
 constexpr uint32_t kSelectTypes =
     kHalfFloat | on_3510(kBF16 | kI8 | kU8 | kI16 | kU16 | kI32 | kU32 | kI64 | kU64);
+/* Gather, 07_0092: all three columns. */
 constexpr uint32_t kGatherTypes = kF16 | kF32 | kI16 | kU16 | kI32 | kU32 |
                                   (k2201 || k3510 ? kBF16 : 0) |
                                   on_3510(kI8 | kU8 | kI64 | kU64);
+/* ReduceSum, ReduceMax, ReduceMin: half and float; 3510 has more in its register form
+ * (07_0412), the tensor form's column is UNSEEN. */
 constexpr uint32_t kReduceTypes = kHalfFloat;
 
 constexpr uint32_t types_of(Op op) {
@@ -51,18 +66,24 @@ constexpr uint32_t types_of(Op op) {
         case Op::Mul:
         case Op::Max:
         case Op::Min: return kArithmetic;
-        case Op::Div:
+        case Op::Div: /* UNSEEN on 3510 beyond half and float */
             return kHalfFloat | on_3510(kI16 | kU16 | kI32 | kU32 | kI64 | kU64);
         case Op::And:
         case Op::Or:
-        case Op::Not:
+        case Op::Not: /* tik_0070 (vec_and) for 2201 and 2002; 3510: UNSEEN */
             return kI16 | kU16 | on_3510(kI8 | kU8 | kI32 | kU32 | kI64 | kU64);
         case Op::ShiftLeft:
         case Op::ShiftRight:
+            /* 07_0058: "Atlas inference products AI Core: x"; 07_0069 of CANN 8.0.RC2
+             * lists 2201 and no 2002; 3510: 07_00251, 07_00252. */
+            if (kTarget.number == 2002) return 0;
             return kI16 | kU16 | kI32 | kU32 | on_3510(kI8 | kU8 | kI64 | kU64);
-        case Op::Abs: return kHalfFloat | on_3510(kI8 | kI16 | kI32 | kI64);
-        case Op::Relu: return kHalfFloat | kI32;
-        case Op::Neg: return on_3510(kHalfFloat | kI8 | kI16 | kI32 | kI64);
+        case Op::Abs: /* 3510: UNSEEN */
+            return kHalfFloat | on_3510(kI8 | kI16 | kI32 | kI64);
+        case Op::Relu: /* 07_0032: all three columns */
+            return kHalfFloat | kI32 | on_3510(kI64);
+        case Op::Neg: /* 3510 only; types UNSEEN */
+            return on_3510(kHalfFloat | kI8 | kI16 | kI32 | kI64);
         case Op::Exp:
         case Op::Ln:
         case Op::Sqrt:
@@ -89,6 +110,9 @@ inline bool in_unified(const Local& tensor) {
     return false;
 }
 
+/* Compare, 07_0066, Compares, 07_0068: half and float as in the form into a register,
+ * 07_0067; int32_t for EQ and all of 3510 (its register form, 07_0394): UNSEEN for the
+ * tensor form. */
 inline bool compare_allowed(Type type, AscendC::CMPMODE mode) {
     if (bit(type) & kHalfFloat) return true;
     if (k3510)
@@ -98,9 +122,15 @@ inline bool compare_allowed(Type type, AscendC::CMPMODE mode) {
 }
 
 /* Cast, 07_0073: pairs and rounding modes (CAST_NONE, the five of whole numbers, ODD).
- * The page's examples confirm float to half, float and the wide integers; the other rows
- * are its support table as remembered, not re-read: hold them against a device's own
- * compiler before leaning on them. */
+ *
+ * 2201: row for row the conversions that hivm.hir.vcast of the official compiler takes
+ * (AscendNPU-IR, HIVMVectorOps.td, Apache-2.0: where it has rint alone, CAST_NONE is the
+ * mode that says that nothing is rounded); float to half, int64, int32 and int16 also by
+ * 07_0090 of CANN 7.0, bfloat16 to float and int32 by vconv, cce_0049, float to half
+ * with ODD and to int32 by the scalar form, 07_0018.
+ * 2002: float to int32 with five modes, int32 to float and half to float with none, and
+ * float to half with none or ODD are those of the scalar conversion, tik_0044; the other
+ * rows are UNSEEN, as is all of 3510 beyond 2201. */
 constexpr uint8_t kNone = 1, kFive = 2 | 4 | 8 | 16 | 32, kOdd = 64,
                   kSix = kNone | kFive;
 struct CastRule {
@@ -109,7 +139,8 @@ struct CastRule {
 };
 constexpr CastRule kCasts[] = {
     {Type::F32, Type::F32, kFive, kFive, kFive},
-    {Type::F32, Type::F16, kSix | kOdd, kSix | kOdd, kSix | kOdd},
+    /* 310P: the example of predefined macros, atlas_ascendc_10_00044, and 07_0018. */
+    {Type::F32, Type::F16, kSix | kOdd, kNone | kOdd, kSix | kOdd},
     {Type::F32, Type::BF16, kFive, 0, kFive},
     {Type::F32, Type::I64, kFive, 0, kFive},
     {Type::F32, Type::I32, kFive, kFive, kFive},

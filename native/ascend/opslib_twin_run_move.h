@@ -27,7 +27,7 @@ inline bool is_pad(const char* name) { return name[8] == 'P'; }
 
 inline bool copy_supported(const char* name, uint64_t length) {
     if (is_pad(name)) {
-        if (kTarget.number != 2002) return true;
+        if (kTarget.copies_bytes) return true;
         report("unsupported", "this chip has no DataCopyPad");
         return false;
     }
@@ -35,6 +35,24 @@ inline bool copy_supported(const char* name, uint64_t length) {
     report("alignment", "DataCopy of %llu bytes; it moves multiples of 32",
            static_cast<unsigned long long>(length));
     return false;
+}
+
+/* How many bytes of a copy lie behind the end of its argument, where they may: memory
+ * of aclrtMalloc is rounded up to 32 bytes and has 32 more, and who divides memory has
+ * to do the same for each part (aclrtMallocAlign32, aclcppdevg_03_0096).  A chip without
+ * DataCopyPad leans on that: "redundant data" comes in with each row (the chapter on
+ * data that is not aligned, atlas_ascendc_10_0034). */
+inline uint64_t beyond_end(const Global& src, uint64_t from, uint64_t length) {
+    const State& s = *state;
+    uintptr_t begin = reinterpret_cast<uintptr_t>(src.base) + from;
+    for (uint32_t i = 0; i < s.argument_count; i++) {
+        uintptr_t base = reinterpret_cast<uintptr_t>(s.arguments[i].base);
+        uintptr_t end = base + s.arguments[i].bytes;
+        if (begin < base || begin >= end || begin + length <= end) continue;
+        uint64_t over = begin + length - end;
+        return over < kBlockBytes ? over : 0;
+    }
+    return 0;
 }
 
 void copy_in(const char* name, const Local& dst, const Global& src, uint32_t blocks,
@@ -55,14 +73,16 @@ void copy_in(const char* name, const Local& dst, const Global& src, uint32_t blo
         (lead + length + trail + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
     for (uint32_t b = 0; b < blocks; b++) {
         uint64_t at = b * (row + dst_gap * kBlockBytes), from = b * (length + src_gap);
-        if (!touch_global(src, from, length, false) || !writes(dst, at, row)) return;
+        uint64_t there = length;
+        if (!kTarget.copies_bytes) there -= beyond_end(src, from, length);
+        if (!touch_global(src, from, there, false) || !writes(dst, at, row)) return;
         /* What fills a block up to 32 bytes is "dummy" data: nothing to compute with.
          */
         uint8_t *to = memory(dst, at), *valid = validity(dst, at);
         memset(to, 0xff, row);
         memset(valid, 0, row);
-        memcpy(to + lead, src.base + from, length);
-        memset(valid + lead, 1, length);
+        memcpy(to + lead, src.base + from, there);
+        memset(valid + lead, 1, there);
         if (!pad) continue;
         for (uint32_t i = 0; i < lead; i += dst.size)
             memcpy(to + i, &pad_bits, dst.size);
@@ -195,8 +215,11 @@ void global_store(const Global& dst, uint64_t index, uint64_t bits, int line) {
         s.dirty[s.dirty_count++] = cache_line;
 }
 
-void clean_cache(const Global& where, bool whole, int line) {
+/* `named`: with a destination, which 310P's form has not (07_0177). */
+void clean_cache(const Global& where, bool whole, bool named, int line) {
     begin(S, "DataCacheCleanAndInvalid", line);
+    if (named && kTarget.number == 2002)
+        report("unsupported", "this chip's DataCacheCleanAndInvalid has no DcciDst");
     State& s = *state;
     uintptr_t cache_line = reinterpret_cast<uintptr_t>(where.base) / 64;
     uint32_t kept = 0;

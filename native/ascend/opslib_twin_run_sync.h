@@ -14,7 +14,7 @@ inline SyncLine& sync_line(int line, const char* format, const char* from,
         if (s.sync_lines[i].line == line) return s.sync_lines[i];
     bool full = s.sync_line_count == kSyncLines;
     SyncLine& fresh = s.sync_lines[full ? kSyncLines - 1 : s.sync_line_count++];
-    fresh = {line, 0, 0, false, false, 0, 0, {0}};
+    fresh = {line, 0, 0, false, false, 0, {~0u, ~0u, ~0u}, {0}};
     snprintf(fresh.what, sizeof fresh.what, format, from, to, id);
     return fresh;
 }
@@ -22,12 +22,12 @@ inline SyncLine& sync_line(int line, const char* format, const char* from,
 /* Counts a wait or a barrier of `pipe` that has just run. */
 inline void ran(SyncLine& record, Pipe pipe, bool news, bool barrier) {
     State& s = *state;
-    record.followed |= record.runs && s.active[pipe] > record.active;
+    record.followed |= record.runs && s.active[pipe] > record.active[s.unit];
     record.runs++;
     record.redundant += !news;
     record.barrier = barrier;
     record.pipe = pipe;
-    record.active = s.active[pipe];
+    record.active[s.unit] = s.active[pipe];
     s.counters[barrier ? kBarriersRedundant : kFlagsRedundant] += !news;
 }
 
@@ -59,6 +59,11 @@ void set_flag(AscendC::HardEvent event, int id, int line) {
     if (flag.set)
         report("event", "%s_%s %d is set again, and nothing has waited since line %d",
                from, to, id, flag.line);
+    else if (s.clock[pipes.from][kPipes + pipes.to] < flag.waited)
+        report("overtaken",
+               "%s_%s %d is set, and nothing orders that after the wait of line %d: in "
+               "time the flag may be set twice",
+               from, to, id, flag.wait_line);
     flag.set = true;
     flag.line = line;
     s.active[pipes.from]++;
@@ -85,13 +90,12 @@ void wait_flag(AscendC::HardEvent event, int id, int line) {
     SyncLine& record = sync_line(line, "%s_%s %d", from, to, id);
     bool news = false;
     uint32_t* known = s.clock[pipes.to];
-    for (int q = 0; q < kPipes; q++)
+    for (int q = 0; q < kClocks; q++)
         if (known[q] < flag.clock[q]) known[q] = flag.clock[q], news = true;
+    flag.waited = known[kPipes + pipes.to] = ++s.issued[kPipes + pipes.to];
+    flag.wait_line = line;
     ran(record, Pipe(pipes.to), news, false);
-    if (flag.time > s.time[pipes.to]) {
-        s.counters[kExposed + pipes.to] += uint64_t(flag.time - s.time[pipes.to]);
-        s.time[pipes.to] = flag.time;
-    }
+    stand(pipes.to, flag.time);
 }
 
 inline void barrier_all(int line) {
@@ -100,11 +104,11 @@ inline void barrier_all(int line) {
     double latest = 0;
     for (int p = 0; p < kPipes; p++) {
         if (latest < s.time[p]) latest = s.time[p];
-        for (int q = 0; q < kPipes; q++)
+        for (int q = 0; q < kClocks; q++)
             if (s.clock[p][q] < s.issued[q]) s.clock[p][q] = s.issued[q], news = true;
     }
     for (int p = 0; p < kPipes; p++) {
-        if (s.issued[p]) s.counters[kExposed + p] += uint64_t(latest - s.time[p]);
+        if (s.issued[p]) stand(p, latest);
         s.time[p] = latest;
     }
     ran(sync_line(line, "%s%s", "PIPE_ALL", "", 0), S, news, true);
@@ -175,11 +179,14 @@ void set_buffer(const Global& buffer, int line) {
                static_cast<unsigned long long>(buffer.count));
 }
 
-int64_t block_index() { return state->core; }
+int64_t block_index() {
+    const State& s = *state;
+    return s.mix && s.unit ? s.core * 2 + s.unit - 1 : s.core;
+}
 int64_t block_number() { return state->cores; }
 
-inline void reset_core(State& s, uint32_t core) {
-    s.core = core;
+inline void reset_core(Core& s, uint32_t unit) {
+    s.unit = unit;
     s.statements = 0;
     memset(s.issued, 0, sizeof s.issued);
     memset(s.active, 0, sizeof s.active);
@@ -200,9 +207,7 @@ inline void reset_core(State& s, uint32_t core) {
     }
 }
 
-inline State* make_state() {
-    State* s = static_cast<State*>(calloc(1, sizeof(State)));
-    if (!s) abort();
+inline void make_buffers(Core* s) {
     for (int i = 0; i < kScopes; i++) {
         uint32_t bytes = kScopeFacts[i].bytes;
         Buffer& buffer = s->buffers[i];
@@ -212,6 +217,21 @@ inline State* make_state() {
         if (!buffer.bytes || !buffer.valid || !buffer.heads) abort();
         memset(buffer.bytes, 0xff, bytes);
     }
+}
+
+inline void free_buffers(Core* core) {
+    for (Buffer& buffer : core->buffers) {
+        free(buffer.bytes);
+        free(buffer.valid);
+        free(buffer.heads);
+    }
+    free(core->pool.items);
+}
+
+inline State* make_state() {
+    State* s = static_cast<State*>(calloc(1, sizeof(State)));
+    if (!s) abort();
+    make_buffers(s);
     return s;
 }
 
@@ -223,12 +243,7 @@ struct Owner {
     Owner& operator=(const Owner&) = delete;
     ~Owner() {
         if (!state) return;
-        for (Buffer& buffer : state->buffers) {
-            free(buffer.bytes);
-            free(buffer.valid);
-            free(buffer.heads);
-        }
-        free(state->pool.items);
+        free_buffers(state);
         free(state->global_pool.items);
         free(state);
     }
@@ -252,8 +267,8 @@ inline void finish_core(State& s) {
     }
     for (uint32_t i = 0; i < s.sync_line_count; i++) {
         SyncLine& record = s.sync_lines[i];
-        record.followed |= s.active[record.pipe] > record.active;
-        record.active = ~0u;
+        record.followed |= s.active[record.pipe] > record.active[s.unit];
+        record.active[s.unit] = ~0u;
     }
     double latest = 0;
     for (int p = 0; p < kPipes; p++)
@@ -291,7 +306,11 @@ struct Launch {
     uint64_t report_bytes;
     uint64_t* counters;
     uint32_t n_counters;
+    bool mix;
 };
+
+/* Runs the three cores of a block; opslib_twin_run_mix.h. */
+void run_block(State& s, void (*run)(void**), void** pointers);
 
 int launch(const Launch& job, void (*run)(void**)) {
     static thread_local Owner own;
@@ -300,6 +319,7 @@ int launch(const Launch& job, void (*run)(void**)) {
     state = own.state;
     s.kernel = job.kernel;
     s.cores = job.blocks;
+    s.mix = job.mix;
     s.findings = s.seen_count = s.sync_line_count = 0;
     s.report = job.report;
     s.report_bytes = job.report_bytes;
@@ -316,7 +336,12 @@ int launch(const Launch& job, void (*run)(void**)) {
         s.arguments[i] = {static_cast<uint8_t*>(job.pointers[i]), bytes, heads};
     }
     for (uint32_t core = 0; core < job.blocks; core++) {
-        reset_core(s, core);
+        s.core = core;
+        if (job.mix) {
+            run_block(s, run, job.pointers);
+            continue;
+        }
+        reset_core(s, 0);
         run(job.pointers);
         finish_core(s);
     }

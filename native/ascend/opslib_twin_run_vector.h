@@ -125,8 +125,16 @@ inline double real_op(Op op, double a, double b, double c, Type type) {
     }
 }
 
+/* ShiftLeft, 07_0058: the sign bit of signed numbers stays as it is ("the second
+ * highest bit is discarded"). */
+inline int64_t shifted_left(int64_t a, int64_t b, int width, bool is_signed) {
+    if (b < 0 || b >= width) return 0;
+    uint64_t moved = uint64_t(a) << b, sign = 1ull << (width - 1);
+    return int64_t(is_signed ? (moved & ~sign) | (uint64_t(a) & sign) : moved);
+}
+
 /* Modulo 2^64 here, and modulo the width when stored. */
-inline int64_t whole_op(Op op, int64_t a, int64_t b, int width) {
+inline int64_t whole_op(Op op, int64_t a, int64_t b, int width, bool is_signed) {
     uint64_t x = uint64_t(a), y = uint64_t(b);
     switch (op) {
         case Op::Add: return int64_t(x + y);
@@ -137,7 +145,7 @@ inline int64_t whole_op(Op op, int64_t a, int64_t b, int width) {
         case Op::And: return a & b;
         case Op::Or: return a | b;
         case Op::Xor: return a ^ b;
-        case Op::ShiftLeft: return b < 0 || b >= width ? 0 : int64_t(x << b);
+        case Op::ShiftLeft: return shifted_left(a, b, width, is_signed);
         case Op::ShiftRight: return b < 0 || b >= width ? (a < 0 ? -1 : 0) : a >> b;
         case Op::Abs: return a < 0 ? int64_t(0 - x) : a;
         case Op::Relu: return a > 0 ? a : 0;
@@ -156,7 +164,7 @@ inline int64_t unsigned_op(Op op, int64_t a, int64_t b) {
         case Op::Min: return int64_t(x < y ? x : y);
         case Op::ShiftRight: return y >= 64 ? 0 : int64_t(x >> y);
         case Op::Div: return y ? int64_t(x / y) : 0;
-        default: return whole_op(op, a, b, 64);
+        default: return whole_op(op, a, b, 64, false);
     }
 }
 
@@ -178,7 +186,8 @@ inline void apply(Op op, Type type, Type source, uint8_t* dst, const uint8_t* a,
         int64_t y = b ? load_whole(b + size_t(i) * size, type) : c;
         store_whole(dst + size_t(i) * size, type,
                     type == Type::U64 ? unsigned_op(op, x, y)
-                                      : whole_op(op, x, y, int(size) * 8));
+                                      : whole_op(op, x, y, int(size) * 8,
+                                                 is_signed(type)));
     }
 }
 

@@ -33,11 +33,14 @@ inline void report_race(const Access& earlier, bool write, const char* where,
                         uint32_t scope, uint64_t address) {
     State& s = *state;
     const Instruction& at = s.now;
-    bool other_core = earlier.core != s.core;
+    bool other_core = earlier.core != s.core, other_unit = earlier.unit != s.unit;
     if (!first_of("race", at.line, earlier.line, scope)) return;
     char missing[64], extra[640], text[512];
     if (other_core)
         snprintf(missing, sizeof missing, "other core %u", earlier.core);
+    else if (other_unit)
+        snprintf(missing, sizeof missing, "CrossCoreSetFlag<2, PIPE_%s>",
+                 kPipeNames[earlier.pipe]);
     else if (earlier.pipe == at.pipe)
         snprintf(missing, sizeof missing, "PipeBarrier<PIPE_%s>", kPipeNames[at.pipe]);
     else
@@ -79,11 +82,13 @@ inline void touch(Pool& pool, uint32_t* heads, uint64_t begin, uint64_t bytes,
         uint32_t mask = (to == 32 ? ~0u : (1u << to) - 1) & ~((1u << from) - 1);
         uint32_t* link = &heads[block];
         bool merged = false;
+        uint32_t later[kPipes] = {};
         while (*link) {
             uint32_t index = *link;
             Access& seen = pool.items[index];
             bool same_core = seen.core == s.core;
-            if (same_core && seen.statement == at.statement) {
+            bool same_unit = same_core && seen.unit == s.unit;
+            if (same_unit && seen.statement == at.statement) {
                 if (seen.write == write) {
                     seen.bytes |= mask;
                     merged = true;
@@ -91,20 +96,24 @@ inline void touch(Pool& pool, uint32_t* heads, uint64_t begin, uint64_t bytes,
                 link = &seen.next;
                 continue;
             }
-            uint32_t common = seen.bytes & mask;
-            if (!common) {
-                link = &seen.next;
-                continue;
+            /* Of two reads of a pipe the later one is enough for all that comes after
+             * both: but not for this instruction, should it write what it reads. */
+            if (!seen.write && same_unit) {
+                uint32_t bytes = seen.bytes;
+                seen.bytes &= ~later[seen.pipe];
+                later[seen.pipe] |= bytes;
             }
-            bool ordered = same_core && s.clock[at.pipe][seen.pipe] >= seen.stamp;
-            if ((write || seen.write) && !ordered && !(atomic && seen.atomic)) {
+            uint32_t common = seen.bytes & mask;
+            int known = far_clock(int(s.unit), seen.unit) + seen.pipe;
+            bool ordered = same_core && s.clock[at.pipe][known] >= seen.stamp;
+            if (common && (write || seen.write) && !ordered &&
+                !(atomic && seen.atomic)) {
                 uint32_t byte = uint32_t(__builtin_ctz(common));
                 report_race(seen, write, where, scope, block * 32 + byte - origin);
             }
-            /* A write hides what came before it; a read hides older reads of its pipe.
-             * A read never hides a write: the next reader has to know it, too. */
-            if (write || (!seen.write && same_core && seen.pipe == at.pipe))
-                seen.bytes &= ~mask;
+            /* A write hides what came before it.  A read never hides a write: the next
+             * reader has to know it, too. */
+            if (write) seen.bytes &= ~mask;
             if (!seen.bytes) {
                 *link = seen.next;
                 seen.next = pool.free_list;
@@ -117,7 +126,7 @@ inline void touch(Pool& pool, uint32_t* heads, uint64_t begin, uint64_t bytes,
         uint32_t index = new_access(pool);
         pool.items[index] = {heads[block], mask,    s.issued[at.pipe], at.statement,
                              at.name,      at.line, uint16_t(s.core),  at.pipe,
-                             write,        atomic};
+                             uint8_t(s.unit), write, atomic};
         heads[block] = index;
     }
 }

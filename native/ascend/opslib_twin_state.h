@@ -68,7 +68,7 @@ struct Access {
     const char* name;
     int32_t line;
     uint16_t core;
-    uint8_t pipe;
+    uint8_t pipe, unit;
     bool write, atomic;
 };
 
@@ -91,10 +91,19 @@ struct Argument {
     uint32_t* heads;
 };
 
+/* A clock counts, for each pipe, its instructions that are complete, then its waits that
+ * it has passed.  The units of a mix kernel's block know these of each other: unit w is
+ * at far_clock(u, w) in the clocks of unit u, which is 0 for its own. */
+constexpr int kUnits = 3, kOwnClocks = 2 * kPipes, kClocks = kUnits * kOwnClocks;
+constexpr int far_clock(int mine, int other) {
+    return (other - mine + kUnits) % kUnits * kOwnClocks;
+}
+
+/* `waited` is the last wait's number among those of its pipe; 0 before the first. */
 struct Event {
     bool set;
-    int32_t line;
-    uint32_t clock[kPipes];
+    int32_t line, wait_line;
+    uint32_t clock[kClocks], waited;
     double time;
 };
 
@@ -105,7 +114,7 @@ struct SyncLine {
     uint32_t runs, redundant;
     bool barrier, followed;
     uint8_t pipe;
-    uint32_t active;
+    uint32_t active[kUnits];
     char what[24];
 };
 
@@ -124,26 +133,38 @@ struct Seen {
 
 constexpr uint32_t kSeenLimit = 64, kSyncLines = 512, kArgumentLimit = 64;
 
-struct State {
-    const char* kernel;
-    uint32_t core, cores;
+/* One core.  A block of a mix kernel has three: unit 0 is its cube core, 1 and 2 are its
+ * vector cores. */
+struct Core {
+    uint32_t unit;
     Instruction now;
     uint32_t statements;
-    uint32_t issued[kPipes];
+    uint32_t issued[kClocks];
     /* Instructions and SetFlags of a pipe. */
     uint32_t active[kPipes];
     /* clock[p][q]: instructions of pipe q known on pipe p to be complete; clock[p][p]
-     * moves by barriers and by flags that come back. */
-    uint32_t clock[kPipes][kPipes];
+     * moves by barriers and by flags that come back.  clock[p][kPipes + q]: waits. */
+    uint32_t clock[kPipes][kClocks];
     double time[kPipes];
     Event events[kEvents][kEventIds];
     Buffer buffers[kScopes];
-    Pool pool, global_pool;
-    Argument arguments[kArgumentLimit];
-    uint32_t argument_count;
+    Pool pool;
     int atomic_mode;
     Type atomic_type;
     bool used_vector, used_cube, reported_mix;
+    /* 64 byte lines of GM that scalar stores have left in the data cache. */
+    uintptr_t dirty[64];
+    uint32_t dirty_count;
+};
+
+/* The core that runs, and what all cores of a launch share. */
+struct State : Core {
+    const char* kernel;
+    uint32_t core, cores;
+    bool mix;
+    Pool global_pool;
+    Argument arguments[kArgumentLimit];
+    uint32_t argument_count;
     SyncLine sync_lines[kSyncLines];
     uint32_t sync_line_count;
     uint64_t counters[kCounters];
@@ -152,9 +173,6 @@ struct State {
     uint32_t seen_count;
     char* report;
     uint64_t report_bytes, report_used;
-    /* 64 byte lines of GM that scalar stores have left in the data cache. */
-    uintptr_t dirty[64];
-    uint32_t dirty_count;
 };
 
 inline thread_local State* state = nullptr;
@@ -227,6 +245,10 @@ inline void begin(Pipe pipe, const char* name, int line) {
     s.counters[kInstructions + pipe]++;
     s.used_vector |= pipe == V;
     s.used_cube |= pipe == M || pipe == MTE1 || pipe == FIX;
+    if (s.mix && (s.unit ? s.used_cube : s.used_vector) && !s.reported_mix) {
+        s.reported_mix = true;
+        report("core", "%s, on a %s core", s.now.name, s.unit ? "vector" : "cube");
+    }
     if (kTarget.separate_cores && kTarget.number == 2201 && s.used_vector &&
         s.used_cube && !s.reported_mix) {
         s.reported_mix = true;
@@ -236,11 +258,20 @@ inline void begin(Pipe pipe, const char* name, int line) {
     }
 }
 
+/* Modelled cycles that a pipe stands at a wait until `time`. */
+inline void stand(int pipe, double time) {
+    State& s = *state;
+    if (time <= s.time[pipe]) return;
+    s.counters[(s.unit ? kVectorExposed : kExposed) + pipe] +=
+        uint64_t(time - s.time[pipe]);
+    s.time[pipe] = time;
+}
+
 /* Adds modelled cycles to the current pipe. */
 inline void spend(double cycles) {
     State& s = *state;
     s.time[s.now.pipe] += cycles;
-    s.counters[kBusy + s.now.pipe] += uint64_t(cycles);
+    s.counters[(s.unit ? kVectorBusy : kBusy) + s.now.pipe] += uint64_t(cycles);
 }
 
 }  // namespace opslib_twin

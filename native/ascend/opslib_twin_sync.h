@@ -19,6 +19,21 @@ inline void PipeBarrier(OPSLIB_TWIN_LINE) {
     opslib_twin::barrier(pipe, line);
 }
 
+/* Between the cube core and the vector cores of a block.  What a wait names is not looked
+ * at: it is for the flag's own mode, and all pipes wait. */
+template <uint8_t mode, pipe_t pipe>
+inline void CrossCoreSetFlag(uint16_t id, OPSLIB_TWIN_LINE) {
+    opslib_twin::cross_set(mode, pipe, id, line);
+}
+template <uint8_t mode = 0, pipe_t pipe = PIPE_S>
+inline void CrossCoreWaitFlag(uint16_t id, OPSLIB_TWIN_LINE) {
+    opslib_twin::cross_wait(id, line);
+}
+#define ASCEND_IS_AIC (opslib_twin::on_cube_core())
+#define ASCEND_IS_AIV (!opslib_twin::on_cube_core())
+
+inline int64_t GetSubBlockIdx() { return opslib_twin::sub_block_index(); }
+inline int64_t GetTaskRatio() { return opslib_twin::task_ratio(); }
 inline int64_t GetBlockIdx() { return opslib_twin::block_index(); }
 inline int64_t GetBlockNum() { return opslib_twin::block_number(); }
 
@@ -26,7 +41,12 @@ inline int64_t GetBlockNum() { return opslib_twin::block_number(); }
 template <typename T, CacheLine entire, DcciDst place>
 inline void DataCacheCleanAndInvalid(const GlobalTensor<T>& where, OPSLIB_TWIN_LINE) {
     opslib_twin::clean_cache(where.operand, entire == CacheLine::ENTIRE_DATA_CACHE,
-                             line);
+                             true, line);
+}
+template <typename T, CacheLine entire>
+inline void DataCacheCleanAndInvalid(const GlobalTensor<T>& where, OPSLIB_TWIN_LINE) {
+    opslib_twin::clean_cache(where.operand, entire == CacheLine::ENTIRE_DATA_CACHE,
+                             false, line);
 }
 
 /* Copies to GM add to what is there, until SetAtomicNone. */

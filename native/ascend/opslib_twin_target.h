@@ -29,6 +29,8 @@ struct Target {
     /* Float results beyond the range saturate; otherwise they become infinite.
      * set_device_sat_mode (CANN 8.5): A2 and A3 keep "the default Inf/NaN mode". */
     bool saturates;
+    /* DataCopyPad moves any number of bytes; else copies are of 32 byte blocks. */
+    bool copies_bytes;
     uint16_t block_count_limit;
     uint8_t event_ids, usable_event_ids;
 };
@@ -36,20 +38,20 @@ struct Target {
 constexpr Target kTargets[] = {
     /* 910B, A2 and A3 */
     {2201, 192 * 1024, 188160, 512 * 1024, 64 * 1024, 64 * 1024, 128 * 1024, 1024, true,
-     false, false, false, true, true, true, false, 4095, 8, 6},
+     false, false, false, true, true, true, false, true, 4095, 8, 6},
     /* Ascend 950; blockCount is a 16 bit number there */
     {3510, 256 * 1024, 248 * 1024, 512 * 1024, 64 * 1024, 64 * 1024, 256 * 1024, 4096,
-     true, true, true, true, true, true, false, false, 65535, 8, 6},
+     true, true, true, true, true, true, false, false, true, 65535, 8, 6},
     /* 310P */
     {2002, 256 * 1024, 248 * 1024, 1024 * 1024, 64 * 1024, 64 * 1024, 256 * 1024, 1024,
-     false, false, false, false, false, false, true, true, 4095, 8, 6},
+     false, false, false, false, false, false, true, true, false, 4095, 8, 6},
 };
 
 constexpr const Target& target_of(int number) {
     return number == 3510 ? kTargets[1] : number == 2002 ? kTargets[2] : kTargets[0];
 }
 
-constexpr const Target& kTarget = target_of(OPSLIB_TARGET);
+static constexpr const Target& kTarget = target_of(OPSLIB_TARGET);
 static_assert(kTarget.number == OPSLIB_TARGET, "OPSLIB_TARGET: 2201, 3510 or 2002");
 
 constexpr uint32_t kBlockBytes = 32, kRepeatBytes = 256, kFractalBytes = 512;

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "opslib_twin_target.h"
+
 #define __aicore__
 #define __global__
 #define __vector__
@@ -15,6 +17,9 @@
 #define __ca__
 #define __cb__
 #define __cc__
+/* The architecture, as the device's compiler names it (predefined macros,
+ * atlas_ascendc_10_00044). */
+#define __NPU_ARCH__ OPSLIB_TARGET
 
 namespace opslib_twin {
 uint16_t half_of(float value);

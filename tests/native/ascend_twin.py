@@ -164,11 +164,14 @@ def compiled_text(
     text: str, compiler: str, target: int = 2201, flags: tuple[str, ...] = ()
 ) -> Twin:
     """The same for a text."""
-    names = re.findall(r"^[A-Z_]+\((\w+)[,)]", text, flags=re.M)
+    names = re.findall(r"^([A-Z_]+)\((\w+)[,)]", text, flags=re.M)
     assert names
     number = len(list(Path(_folder().name).iterdir()))
     path = Path(_folder().name) / f"kernels{number}.cpp"
-    entries = [f"OPSLIB_TWIN_ENTRY({name}, 3)" for name in names]
+    entries = [
+        f"OPSLIB_TWIN_{'MIX_' * macro.startswith('MIX')}ENTRY({name}, 3)"
+        for macro, name in names
+    ]
     lines = [text, '#include "opslib_twin_entry.h"', *entries, ""]
     path.write_text("\n".join(lines), "utf-8")
     out = path.with_suffix(".so")

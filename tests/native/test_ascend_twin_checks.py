@@ -85,6 +85,21 @@ def test_what_differs_between_the_chips() -> None:
     assert run("good_padding", target=2002).kinds == {"unsupported"}
     assert run("good_bf16", target=2002).kinds >= {"unsupported", "type"}
     assert run("bad_core", target=2002).findings == 0  # cube and vector in one core
+    assert run("good_cache", target=2002).kinds == {"unsupported"}
+
+
+def test_copies_of_blocks_may_reach_behind_an_argument() -> None:
+    """Memory of aclrtMalloc has 32 bytes more; what lies there is nobody's."""
+
+    def behind(name: str, target: int = 2002) -> set[str]:
+        arrays = [np.ones(5, np.float32) for _ in range(3)]
+        return compiled("checks.cpp", COMPILERS[0], target).run(name, *arrays).kinds
+
+    assert behind("behind_the_end") == set()
+    assert behind("behind_the_end_used") == {"poison"}
+    assert "bounds" in behind("behind_the_end_too_far")
+    assert behind("behind_the_end_written") == {"bounds"}
+    assert "bounds" in behind("behind_the_end", 2201)
 
 
 def test_findings_are_counted_per_block_and_reported_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ RACES = {
     "race_set_too_early": ("MTE2_V", "UB", "write", "read"),
     "race_wait_too_late": ("MTE2_V", "UB", "write", "read"),
     "race_barrier_of_another_pipe": ("PipeBarrier<PIPE_V>", "UB", "write", "read"),
+    "race_in_place": ("PipeBarrier<PIPE_V>", "UB", "read", "write"),
     "race_scalar_store": ("S_V", "UB", "write", "read"),
     "race_rows_that_overlap": (
         "PipeBarrier<PIPE_MTE3>", "argument 2", "write", "write",
@@ -94,9 +96,39 @@ def test_a_dropped_sync_is_a_race(twin: Twin, name: str, line: int, what: str) -
     assert run(twin, name).findings == 0
 
 
+OVERTAKEN = [name for name in NAMES if name.startswith("overtaken_")]
+
+
+@pytest.mark.parametrize("name", OVERTAKEN)
+def test_a_flag_that_may_be_set_twice_in_time(twin: Twin, name: str) -> None:
+    result = run(twin, name)
+    assert result.kinds == {"overtaken"}
+    (set_again,) = {found["line"] for found in result.found}
+    assert [(set_again, "MTE2_V")] == marked(name, "overtaken")
+    (wait,) = [n for n in body(name) if LINES[n - 1].endswith("// waited")]
+    assert f"after the wait of line {wait}: " in result.found[0]["text"]
+
+
+AGAIN = [(name, *each) for name in ORDERED for each in marked(name, "drops")]
+
+
+@pytest.mark.parametrize(("name", "line", "what"), AGAIN)
+def test_a_dropped_wait_lets_a_flag_be_set_twice(
+    twin: Twin, name: str, line: int, what: str
+) -> None:
+    twin.drop_line(line)
+    try:
+        kinds = run(twin, name).kinds
+    finally:
+        twin.drop_line(0)
+    assert kinds == {what}
+
+
 def test_enough_is_dropped() -> None:
     assert len(DROPS) >= 16
     assert len({what for _, _, what in DROPS}) >= 9
+    assert len(OVERTAKEN) == 3
+    assert len(AGAIN) == 5
 
 
 def test_waits_that_only_drain_flags_are_notes(twin: Twin) -> None:
@@ -113,7 +145,7 @@ def test_waits_that_only_drain_flags_are_notes(twin: Twin) -> None:
 
 PIPES = ("V", "MTE2", "MTE3", "S")
 ACCESSES = {0: ("V", True), 1: ("V", False), 2: ("MTE2", True), 3: ("MTE3", False),
-            4: ("S", True), 5: ("S", False)}  # fmt: skip
+            4: ("S", True), 5: ("S", False), 12: ("V", True)}  # fmt: skip
 EVENTS = [
     ("MTE2", "V"), ("V", "MTE2"), ("V", "MTE3"), ("MTE3", "V"), ("MTE2", "MTE3"),
     ("MTE3", "MTE2"), ("V", "S"), ("S", "V"), ("S", "MTE3"), ("MTE2", "S"),
@@ -128,7 +160,8 @@ def random_program(random: np.random.Generator) -> list[tuple[int, int]]:
     for _ in range(int(random.integers(4, 40))):
         kind = random.random()
         if kind < 0.45:
-            program.append((int(random.integers(0, 6)), int(random.integers(0, 3))))
+            what = list(ACCESSES)[int(random.integers(0, len(ACCESSES)))]
+            program.append((what, int(random.integers(0, 3))))
         elif kind < 0.93:
             event = int(random.integers(0, len(EVENTS)))
             program.append((7 if event in up else 6, event))
@@ -138,8 +171,8 @@ def random_program(random: np.random.Generator) -> list[tuple[int, int]]:
     return program + [(7, event) for event in sorted(up)]
 
 
-def has_race(program: list[tuple[int, int]]) -> bool:
-    """Whether two conflicting accesses are unordered.
+def judged(program: list[tuple[int, int]]) -> set[str]:
+    """What is wrong: conflicting accesses that are unordered, flags overtaken.
 
     Node 2 n is the start of operation n and 2 n + 1 its end; a queue passes its flags
     and barriers in order, starts in order, and ends whenever it likes.
@@ -149,6 +182,8 @@ def has_race(program: list[tuple[int, int]]) -> bool:
     ends: dict[str, list[int]] = {pipe: [] for pipe in PIPES}
     raised: dict[int, int] = {}
     accesses: list[tuple[int, int, bool]] = []
+    passed: dict[int, int] = {}
+    again: list[tuple[int, int]] = []
     for n, (what, argument) in enumerate(program):
         after[2 * n].add(2 * n + 1)
         if what in ACCESSES:
@@ -168,36 +203,43 @@ def has_race(program: list[tuple[int, int]]) -> bool:
                 after[node].add(2 * n)
         if what == 6:  # what waits for it comes after; its own queue goes on
             raised[argument] = 2 * n + 1
+            if argument in passed:
+                again.append((passed[argument], 2 * n))
             # Later flags of the queue are behind whatever this one was behind.
             continue
         if waits:
             after[raised.pop(argument)].add(2 * n)
+            passed[argument] = 2 * n + 1
         for pipe in pipes:
             gates[pipe].append(2 * n + 1)
     reach: list[set[int]] = [set() for _ in after]
     for node in reversed(range(len(after))):  # edges point forwards
         for following in after[node]:
             reach[node] |= {following} | reach[following]
-    return any(
+    race = any(
         place == other and (write or wrote) and 2 * m not in reach[2 * n + 1]
         for i, (n, place, write) in enumerate(accesses)
         for m, other, wrote in accesses[i + 1 :]
     )
+    overtaken = any(set_ not in reach[wait] for wait, set_ in again)
+    found = {"race": race, "overtaken": overtaken}
+    return {name for name, wrong in found.items() if wrong}
 
 
 def test_any_program(twin: Twin) -> None:
     random = np.random.default_rng(1)
-    seen = {True: 0, False: 0}
+    seen: Counter[tuple[str, ...]] = Counter()
     for _ in range(1500):
         program = random_program(random)
         x = np.full(256, -1, np.int32)
         x[: 2 * len(program)] = np.array(program, np.int32).reshape(-1)
         y, z = np.ones(8, np.float32), np.zeros(1024, np.float32)
         result = twin.run("interpreted", x, y, z)
-        race = has_race(program)
-        assert result.kinds == ({"race"} if race else set()), program
-        seen[race] += 1
-    assert min(seen.values()) > 150  # both verdicts are common
+        wrong = judged(program)
+        assert result.kinds == wrong, program
+        seen[tuple(sorted(wrong))] += 1
+    assert len(seen) == 4  # every verdict comes up
+    assert min(seen.values()) > 15, seen
 
 
 def test_redundant_syncs_are_notes(twin: Twin) -> None:

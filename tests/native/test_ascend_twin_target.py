@@ -15,9 +15,10 @@ PROGRAM = """
 #include <stdio.h>
 int main() {
     for (const opslib_twin::Target& t : opslib_twin::kTargets)
-        printf("%d %u %u %u %u %u %u %d %d %d %d %d %d %u %u %u %u\\n", t.number, t.ub,
-               t.ub_usable, t.l1, t.l0a, t.l0b, t.l0c, t.separate_cores, t.l0a_nz,
-               t.bf16_vector, t.int8_vector, t.bf16_cube, t.f32_cube,
+        printf("%d %u %u %u %u %u %u %d %d %d %d %d %d %d %d %u %u %u %u\\n",
+               t.number, t.ub, t.ub_usable, t.l1, t.l0a, t.l0b, t.l0c,
+               t.separate_cores, t.l0a_nz, t.bf16_vector, t.int8_vector,
+               t.bf16_cube, t.f32_cube, t.copies_bytes, t.saturates,
                t.block_count_limit, t.usable_event_ids, opslib_twin::kRepeatLimit,
                opslib_twin::kCubeEdgeLimit);
 }
@@ -40,7 +41,8 @@ def test_both_tables_say_the_same(tmp_path: Path) -> None:
         number: [
             *[t.number, t.ub, t.ub_usable, t.l1, t.l0a, t.l0b, t.l0c, int(t.separate)],
             *[int(t.l0a_layout == "nz"), int(t.bf16_vector), int(t.int8_vector)],
-            *[int(t.bf16_cube), int(t.f32_cube), t.block_count, t.event_ids],
+            *[int(t.bf16_cube), int(t.f32_cube), int(t.copies_bytes)],
+            *[int(t.saturates), t.block_count, t.event_ids],
             *[REPEATS, CUBE_EDGE],
         ]
         for number, t in TARGETS.items()

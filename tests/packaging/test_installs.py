@@ -69,7 +69,7 @@ def test_an_install_works_from_anywhere(
     assert seen["lost"] == []
     assert seen["specs"] == sorted(path.name for path in root.glob("specs/*.op"))
     assert seen["specs"], "there are no specs"
-    assert seen["backends"] == ["cpu", "jax", "npu", "numpy"]
+    assert seen["backends"] == ["cpu", "cuda", "jax", "npu", "numpy"]
     assert seen["result"] == [1.0, 2.0, 3.0]
     assert seen["roots"] == []
 

@@ -78,7 +78,7 @@ def test_entry_points_come_from_the_table(checkout: Path) -> None:
     done = run(program, checkout)
     assert done.stdout.splitlines() == [
         f"opslib.backends {name} opslib.backends.{name}:backend"
-        for name in ("cpu", "jax", "npu", "numpy")
+        for name in ("cpu", "cuda", "jax", "npu", "numpy")
     ], done.stderr
 
 

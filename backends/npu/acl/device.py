@@ -6,25 +6,29 @@ import math
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from opslib.errors import DeviceError
+from opslib.errors import DeviceError, OpslibError
 from opslib.ir.dtypes import DTYPES
 
 from .library import Acl, acl
 
 # aclrtMemMallocPolicy and aclrtMemcpyKind of the runtime API reference.
 HUGE_FIRST = 0
-HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
+HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE = 1, 2, 3
 # aclrtDevAttr.
 CUBE_CORES, VECTOR_CORES = 101, 201
 # Arrays that launches may keep alive before the host waits for them.
 _HELD_ARRAYS = 4096
+# Pinned memory for the arguments of launches between two waits: some 2000 launches.
+_STAGE_BYTES = 1 << 20
+# Of each part of a staged block: what DMA and the scalar unit's cache work in.
+_STAGE_ALIGN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +153,16 @@ class Context:
         made = self.acl.ffi.new("aclrtStream *")
         self.acl.call("aclrtCreateStream", made)
         self._stream = made[0]
-        # Since the last synchronisation: arrays in use, and what was launched.
+        # Since the last synchronisation: arrays in use, what was launched, on which
+        # streams, and what is to be looked at.
         self._held: list[Any] = []
         self._names: list[str] = []
+        self._streams: dict[int, Any] = {}
+        self._checks: list[tuple[DeviceArray, Check]] = []
+        stage = self.acl.ffi.new("void **")
+        self.acl.call("aclrtMallocHost", stage, _STAGE_BYTES)
+        self._stage = self.acl.ffi.cast("char *", stage[0])
+        self._staged = 0
 
     def activate(self) -> None:
         """Binds the device to the calling thread."""
@@ -190,6 +201,9 @@ class Context:
     def download(self, array: DeviceArray) -> np.ndarray[Any, Any]:
         """The elements on the host; waits for the work before it."""
         self.synchronize()
+        return self._read(array)
+
+    def _read(self, array: DeviceArray) -> np.ndarray[Any, Any]:
         host = np.empty(array.shape, array.dtype)
         if array.nbytes:
             target = self.acl.ffi.from_buffer(
@@ -207,6 +221,44 @@ class Context:
             )
         return host
 
+    def copied(self, array: DeviceArray) -> DeviceArray:
+        """The same elements in memory of their own, on the stream."""
+        made = self.empty(array.shape, array.dtype)
+        source = self.acl.ffi.cast("void *", array.address)
+        if array.nbytes:
+            self._copy(made.address, source, array.nbytes, DEVICE_TO_DEVICE)
+        self.hold([array])
+        return made
+
+    def stage(self, parts: Sequence[np.ndarray[Any, Any]]) -> list[DeviceArray]:
+        """Small host arrays on the device, in one copy that the host does not wait for.
+
+        Copies from memory that is not pinned make the host wait for the stream.
+        """
+        places, total = [], 0
+        for part in parts:
+            places.append(total)
+            total += -(-max(1, part.nbytes) // _STAGE_ALIGN) * _STAGE_ALIGN
+        block = self.empty((total,), np.uint8)
+        packed = bytearray(total)
+        for part, at in zip(parts, places, strict=True):
+            packed[at : at + part.nbytes] = part.tobytes()
+        ffi = self.acl.ffi
+        with self._lock:
+            room = self._staged + total <= _STAGE_BYTES
+            if room:
+                source = self._stage + self._staged
+                self._staged += total
+                ffi.memmove(source, packed, total)
+                # Under the lock: nobody may take the place before the copy is queued.
+                self._copy(block.address, source, total, HOST_TO_DEVICE)
+        if not room:
+            self._copy(block.address, ffi.from_buffer(packed), total, HOST_TO_DEVICE)
+        return [
+            DeviceArray(block.address + at, p.shape, p.dtype, self.index, block)
+            for p, at in zip(parts, places, strict=True)
+        ]
+
     def hold(self, arrays: Sequence[Any]) -> None:
         """Keeps arrays alive until what was enqueued is done."""
         with self._lock:
@@ -215,25 +267,45 @@ class Context:
         if crowded:
             self.synchronize()
 
+    def check(self, status: DeviceArray, judge: Check) -> None:
+        """Has `judge` look at an array of the device at the next synchronisation."""
+        with self._lock:
+            self._checks.append((status, judge))
+
     def launched(self, where: str) -> None:
         """Remembers a launch, for the message of a deferred error."""
+        stream = self.stream
         with self._lock:
             self._names.append(where)
+            self._streams[int(self.acl.ffi.cast("uintptr_t", stream))] = stream
 
     def synchronize(self) -> None:
-        """Waits; raises what a launch before it ran into."""
+        """Waits; raises what a launch before it ran into: the first of its errors."""
         self.activate()
         with self._lock:
             names, self._names = self._names, []
             held, self._held = self._held, []
+            streams, self._streams = self._streams, {}
+            checks, self._checks = self._checks, []
+            staged = self._staged
+        stream = self.stream
+        streams[int(self.acl.ffi.cast("uintptr_t", stream))] = stream
         where = " or ".join(dict.fromkeys(names[-3:]))
         try:
-            self.acl.call("aclrtSynchronizeStream", self.stream, where=where)
+            for each in streams.values():
+                self.acl.call("aclrtSynchronizeStream", each, where=where)
         except BaseException:
             # The chip may still be at work on them.
             with self._lock:
                 self._held += held
             raise
+        with self._lock:
+            if self._staged == staged:
+                self._staged = 0
+        found = (judge(self._read(status)) for status, judge in checks)
+        failed = next((error for error in found if error is not None), None)
+        if failed is not None:
+            raise failed
 
     def _copy(self, target: int, source: Any, count: int, kind: int) -> None:
         self.activate()
@@ -241,6 +313,10 @@ class Context:
         self.acl.call(
             "aclrtMemcpyAsync", pointer, count, source, count, kind, self.stream
         )
+
+
+# Looks at an array of the device; gives the error that it tells of.
+Check = Callable[[np.ndarray[Any, Any]], OpslibError | None]
 
 
 def _free(opened: Acl, index: int, address: int) -> None:

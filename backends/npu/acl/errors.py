@@ -29,6 +29,22 @@ _REMEDIES: dict[int, tuple[str, str]] = {
         "call opslib, or torch.npu.set_device, in this thread first",
     ),
     107003: ("the stream is of another context", "pass arrays of one device only"),
+    161001: (
+        "an argument is null that must not be",
+        "report this; opslib.use(providers=False) takes opslib's own kernel",
+    ),
+    161002: (
+        "the operator library refuses the arguments",
+        "report this; opslib.use(providers=False) takes opslib's own kernel",
+    ),
+    361001: (
+        "the operator library's call of the runtime failed",
+        "free memory, and see the log in ~/ascend/log",
+    ),
+    561003: (
+        "the operator library has no binary for this chip",
+        "install CANN's package of operators (kernels) for the chip",
+    ),
     207000: (
         "this chip or driver lacks the feature",
         "install the driver and CANN that docs/npu.md names",
@@ -64,6 +80,8 @@ _REMEDIES: dict[int, tuple[str, str]] = {
 }
 # What a kernel did wrong, and not the device.
 _OF_KERNELS = frozenset({507014, 507015, 507035})
+# What was asked of the operator library, and not the device.
+_OF_ARGUMENTS = frozenset({161001, 161002})
 _CLASSES = {
     1: (
         "the call or the environment is wrong",
@@ -106,6 +124,6 @@ def acl_error(
         return CompileError(text, code="E0812", help=remedy)
     if call in ("aclInit", "aclrtGetDeviceCount", "aclrtSetDevice"):
         return BackendUnavailable(text, code="E0811", help=remedy)
-    if code in _OF_KERNELS:
+    if code in _OF_KERNELS or code in _OF_ARGUMENTS:
         return KernelError(text, code="E0813", help=remedy)
     return DeviceFailure(text, code="E0813", help=remedy)

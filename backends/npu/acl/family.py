@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 
 from opslib.errors import BackendUnavailable, OpslibError
-from opslib.ir.dtypes import DType, compute_type
+from opslib.ir.dtypes import DType
 from opslib.ir.expr import Program
 from opslib.ir.view import View
 from opslib.runtime.protocol import Arithmetic, Device
 
-from ..ascend.device import lacking
-from ..ascend.precision import ULP
+from ..ascend.device import lacking, promise, target_of
+from .aclnn import AclnnKernel, provided
 from .compiler import compiler
 from .device import Chip, DeviceArray, architecture, chips, context, of_torch
 from .library import NotInstalled
 from .program import AclKernel, kernel
+from .views import viewed
 
 
 class AscendFamily:
@@ -28,7 +29,7 @@ class AscendFamily:
     name = "ascend"
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._chips: dict[str, Chip] = {}
 
     def devices(self) -> Sequence[Device]:
@@ -68,22 +69,19 @@ class AscendFamily:
 
     def supports(self, program: Program, device: Device) -> str | None:
         """Everything but double, which no unit of the chip has."""
-        return device.why_not or lacking(program)
+        return device.why_not or lacking(program, target_of(device))
 
     def arithmetic(self, dtype: DType, device: Device) -> Arithmetic | None:
         """What the generated code promises; the twin is held to the same."""
-        if dtype.name == "float64":
-            return None
-        compute = compute_type(dtype)
-        return Arithmetic(
-            unit_roundoff=compute.unit_roundoff if compute.is_float else 0.0,
-            accumulator=compute,
-            ulp=ULP,
-        )
+        return promise(dtype, target_of(device))
 
     def compile(self, program: Program, device: Device) -> AclKernel:
         """Compiles with CANN's compiler and loads the binary."""
         return kernel(program, self._chip(device))
+
+    def provided(self, program: Program, device: Device) -> Sequence[AclnnKernel]:
+        """CANN's own operators, where they are installed."""
+        return provided(program, self._chip(device))
 
     def owner(self, array: Any) -> Device | None:
         """The chip of a DeviceArray, or of a tensor of torch_npu."""
@@ -114,24 +112,19 @@ class AscendFamily:
         return context(self._chip(device).index).empty(shape, dtype.numpy)
 
     def view(self, array: Any, view: View) -> Any:
-        """The array in a program's axes.
-
-        Where that only renames axes it is the same memory; a transposition or a
-        broadcast goes over the host, since a copy kernel for it is not made yet.
-        """
+        """The array in a program's axes; what is moved is moved on the chip."""
         held = array if isinstance(array, DeviceArray) else of_torch(array)
-        plain = view.permutation == tuple(range(len(view.permutation)))
-        if plain and view.shape == view.extents:
-            return DeviceArray(
-                held.address, view.extents, held.dtype, held.device, held
-            )
-        here = context(held.device)
-        seen = here.download(held).transpose(view.permutation).reshape(view.shape)
-        return here.upload(np.broadcast_to(seen, view.extents))
+        return viewed(held, view, self._chip_of(held.device))
 
     def synchronize(self, device: Device) -> None:
         """Waits, and raises the first deferred error with the operator it names."""
         context(self._chip(device).index).synchronize()
+
+    def _chip_of(self, index: int) -> Chip:
+        with self._lock:
+            if not self._chips:
+                self.devices()
+            return self._chips[f"npu:ascend:{index}"]
 
     def _chip(self, device: Device) -> Chip:
         with self._lock:

@@ -40,6 +40,7 @@ _PROTOTYPES = """
     aclError aclrtSetDevice(int32_t device);
     aclError aclrtMalloc(void **pointer, size_t size, int policy);
     aclError aclrtFree(void *pointer);
+    aclError aclrtMallocHost(void **pointer, size_t size);
     aclError aclrtMemcpy(void *target, size_t room, const void *source, size_t count,
                          int kind);
     aclError aclrtMemcpyAsync(void *target, size_t room, const void *source,
@@ -132,20 +133,20 @@ def acl() -> Acl:
         BackendUnavailable: it is there and does not start.
     """
     with _lock:
-        return _acl(_search_path())
+        return _acl(search_path())
 
 
 def rtc() -> Rtc:
     """The run-time compiler; raises NotInstalled where CANN is older than 9.0."""
     with _lock:
-        return _rtc(_search_path())
+        return _rtc(search_path())
 
 
 @cache
 def _acl(folders: tuple[str, ...]) -> Acl:
     ffi = cffi.FFI()
     ffi.cdef(_PROTOTYPES)
-    functions, path = _open(ffi, RUNTIME, folders)
+    functions, path = open_library(ffi, RUNTIME, folders)
     code = functions.aclInit(ffi.NULL)
     # 100002: another library of this process, such as torch_npu, did it before.
     opened = Acl(ffi, functions, path, "")
@@ -160,11 +161,11 @@ def _acl(folders: tuple[str, ...]) -> Acl:
 def _rtc(folders: tuple[str, ...]) -> Rtc:
     ffi = cffi.FFI()
     ffi.cdef(_COMPILER_PROTOTYPES)
-    functions, path = _open(ffi, COMPILER, folders)
+    functions, path = open_library(ffi, COMPILER, folders)
     return Rtc(ffi, functions, path)
 
 
-def _search_path() -> tuple[str, ...]:
+def search_path() -> tuple[str, ...]:
     """Where set_env.sh of CANN says it is, then the usual place."""
     home = os.environ.get("ASCEND_HOME_PATH") or os.environ.get("ASCEND_TOOLKIT_HOME")
     roots = [home] if home else []
@@ -172,7 +173,8 @@ def _search_path() -> tuple[str, ...]:
     return tuple(str(Path(r) / "lib64") for r in roots)
 
 
-def _open(ffi: Any, name: str, folders: tuple[str, ...]) -> tuple[Any, str]:
+def open_library(ffi: Any, name: str, folders: tuple[str, ...]) -> tuple[Any, str]:
+    """A library of CANN, and the path it was found at; raises NotInstalled."""
     tried = []
     for path in (*(str(Path(f) / name) for f in folders), name):
         if "/" in path and not Path(path).is_file():

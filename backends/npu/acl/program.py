@@ -19,7 +19,14 @@ from opslib.runtime.failures import failed_check
 from opslib.runtime.toolchain import native_folder
 
 from ..ascend import plan
-from ..ascend.arguments import chosen, prepare, with_host_scalars, within
+from ..ascend.arguments import (
+    chosen,
+    failure,
+    no_failures,
+    prepare,
+    with_host_scalars,
+    within,
+)
 from ..ascend.lower import lower, mangle
 from ..ascend.renderer import print_unit
 from ..targets import TARGETS, AscendTarget
@@ -92,24 +99,36 @@ class AclKernel:
         found = prepare(
             made, inputs, results, sizes, scalars, self.target, self.context.empty
         )
-        status = self.context.upload(np.zeros(4, np.int64))
-        numbers = self.context.upload(found.numbers)
-        arrays = [*found.arrays, numbers, self.context.upload(found.reals), status]
+        last = [found.numbers, found.reals]
+        if self.program.checks:
+            last.append(no_failures(self.target))
+        staged = self.context.stage(last)
+        if not self.program.checks:
+            # No launch has a look at it.
+            staged.append(staged[0])
+        arrays = [*found.arrays, *staged]
         shapes = ", ".join(str(a.shape) for a in (*inputs, *results))
         where = f"{self.program.name} on arrays of {shapes}"
         # What is enqueued uses these until the next synchronisation.
         self.context.hold(arrays)
-        cores = {"cube": self.chip.cube_cores, "vector": self.chip.vector_cores}
         for k, launch in chosen(made, sizes, scalars):
-            blocks = launch.blocks or cores[launch.unit]
+            blocks = launch.blocks or self._cores(launch.unit)
             self._launch(self.functions[k], blocks, arrays, where)
-            if self.program.checks:
-                # An index that is out of bounds must not reach the launch that reads
-                # with it, nor its result the caller.
-                words = self.context.download(status).tolist()
-                if words[0]:
-                    raise failed_check(self.program, *words[1:])
+        if self.program.checks:
+            # The launches that read with a bad index look at the status themselves
+            # (renderer.py); the caller is told when it waits for the result.
+            self.context.check(staged[-1], self._judge)
         return results
+
+    def _judge(self, status: np.ndarray[Any, Any]) -> OpslibError | None:
+        failed = failure(status)
+        return None if failed is None else failed_check(self.program, *failed)
+
+    def _cores(self, unit: str) -> int:
+        """How many run: no more than those that have workspaces and a status."""
+        if unit in ("cube", "mix"):
+            return min(self.chip.cube_cores, self.target.cubes)
+        return min(self.chip.vector_cores, self.target.vectors)
 
     def _launch(
         self, function: Any, blocks: int, arrays: Sequence[DeviceArray], where: str

@@ -32,30 +32,33 @@ class Tile:
     note: str = ""
 
 
-def allocate(tiles: Sequence[Tile], target: AscendTarget) -> tuple[int, list[Buffer]]:
-    """The tile's length in elements, and the buffers in UB.
+def lengths(tiles: Sequence[Tile], target: AscendTarget) -> list[int]:
+    """The lengths in elements that a tile may have, the longest first.
+
+    Powers of two, so that a fold by halves ends at one.
 
     Raises:
         ValueError: not even the shortest tile fits.
     """
     fixed = sum(_rounded(t.fixed * SIZES[t.ctype]) for t in tiles if not t.per)
     each = sum(SIZES[t.ctype] / t.per for t in tiles if t.per)
-    length = MOST
-    if each:
-        length = min(MOST, int((target.ub_usable - fixed) / each) // STEP * STEP)
-        # A power of two, so that a fold by halves ends at one.
-        while length & (length - 1):
-            length &= length - 1
-    if length < STEP:
+    room = (target.ub_usable - fixed) / each if each else MOST
+    found = [n for k in range(16) if (n := MOST >> k) >= STEP and n <= room]
+    if not found:
         raise ValueError(
             f"UB of {target.ub_usable} bytes holds no tile of {len(tiles)} tensors"
         )
+    return found
+
+
+def allocate(tiles: Sequence[Tile], length: int) -> list[Buffer]:
+    """The buffers in UB of tiles of a length."""
     buffers = []
     for t in tiles:
         count = length // t.per if t.per else t.fixed
         size = _rounded(count * SIZES[t.ctype])
         buffers.append(Buffer(t.name, t.ctype, size, "ub", t.note))
-    return length, buffers
+    return buffers
 
 
 def _rounded(size: int) -> int:

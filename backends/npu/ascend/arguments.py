@@ -14,7 +14,8 @@ from opslib.ir.evaluate import evaluate
 
 from ..targets import AscendTarget
 from .machine import Launch
-from .plan import Program, counts, number
+from .plan import STATUS, Cutting, Program, counts, number
+from .tune import Product, choose
 
 Numbers = Mapping[str, int | float]
 
@@ -26,12 +27,26 @@ class Arguments:
     Attributes:
         arrays: of each pointer but the last three; workspaces are new.
         numbers, reals: the first two of the last three (int64, float32). The third,
-            the status, is four int64 zeros, which the caller makes.
+            the status, is `no_failures`, which the caller makes.
     """
 
     arrays: list[Any]
     numbers: Any
     reals: Any
+
+
+def no_failures(target: AscendTarget) -> Any:
+    """The status of a call before it: int64."""
+    return np.zeros(STATUS * target.vectors, np.int64)
+
+
+def failure(status: Any) -> tuple[int, int, int] | None:
+    """The check, the value and the extent that the first core with a failure met."""
+    failed = np.flatnonzero(status[::STATUS])
+    if not len(failed):
+        return None
+    check, value, extent = status[failed[0] * STATUS :][1:4].tolist()
+    return check, value, extent
 
 
 def with_host_scalars(made: Program, sizes: Numbers, scalars: Numbers) -> Numbers:
@@ -84,13 +99,34 @@ def prepare(
             shape = tuple(int(number(e, known, made.lets)) for e in extents)
             arrays[k] = empty(shape, dtype)
             lengths[k] = int(np.prod(shape, dtype=np.int64))
-    words = [integer_argument(made, n, sizes, scalars, arrays) for _, n in made.values]
+    cut = tiles(made, known, target)
+    words = [
+        cut[n] if n in cut else integer_argument(made, n, sizes, scalars, arrays)
+        for _, n in made.values
+    ]
     reals = [float(scalars[n]) for _, n, _ in made.reals]
     return Arguments(
         arrays,
         np.array([*words, *lengths, 0], np.int64),
         np.array([*reals, 0.0], np.float32),
     )
+
+
+def tiles(made: Program, known: Numbers, target: AscendTarget) -> dict[str, int]:
+    """The integers that say how the products of a call are cut."""
+    found: dict[str, int] = {}
+    for cutting in made.cuttings:
+        tile = choose(product_of(cutting, made, known), target)
+        step = tile.depth // cutting.size
+        values = (tile.m, tile.n, step, step * tile.panels)
+        found.update(zip(cutting.names, values, strict=True))
+    return found
+
+
+def product_of(cutting: Cutting, made: Program, known: Numbers) -> Product:
+    """A product of a call of these sizes."""
+    batch, m, n, k = (int(number(e, known, made.lets)) for e in cutting.extents)
+    return Product(batch, m, n, k, cutting.size, cutting.out)
 
 
 def integer_argument(
@@ -125,8 +161,8 @@ def chosen(made: Program, sizes: Numbers, scalars: Numbers) -> list[tuple[int, L
     for k, launch in enumerate(made.launches):
         skip, covered = covered, False
         if launch.rows is not None:
-            extent, most = launch.rows
-            covered = 1 <= number(extent, known, made.lets) <= most
+            extent, least, most = launch.rows
+            covered = least <= number(extent, known, made.lets) <= most
             skip = not covered
         if not skip:
             found.append((k, launch))
@@ -137,14 +173,11 @@ def within(
     made: Program, sizes: Numbers, scalars: Numbers, inputs: Sequence[Any]
 ) -> bool:
     """Whether a call keeps to the limits of a program."""
-    known: dict[str, Any] = {**sizes, **scalars}
+    known: dict[str, Any] = {**sizes, **with_host_scalars(made, sizes, scalars)}
     given = (p for p in made.pointers if p.kind == "input")
     for pointer, array in zip(given, inputs, strict=True):
         assert pointer.buffer is not None
         for axis, stride in enumerate(pointer.buffer.strides):
             if isinstance(stride, expr.Scalar):
                 known[stride.name] = _pitch(array, axis)
-    return all(
-        limit.least <= number(limit.value, known, made.lets) <= limit.most
-        for limit in made.limits
-    )
+    return all(x.holds(number(x.value, known, made.lets)) for x in made.limits)

@@ -19,9 +19,10 @@ from opslib.lowering.skeletons.builder import argument
 from opslib.lowering.skeletons.contraction import Contraction, match
 
 from ..targets import AscendTarget
-from .cube import CubePrinter, limits, sides, stored
+from .cube import CubePrinter, Cut, limits, sides, stored
 from .flags import insert_flags
-from .plan import Pointer, Program
+from .plan import Cutting, Pointer, Program
+from .tune import room
 
 FromLoops = Callable[[loops.Kernel, str, AscendTarget], Program]
 
@@ -65,13 +66,17 @@ def lower(
     )
     launches = []
     bounds = []
+    cuttings = []
+    space = room(target)
     for k, matrices in enumerate(found):
         assert matrices is not None
+        cut, inner = _cut(made, k)
+        made = dataclasses.replace(made, values=(*made.values, *inner))
         target_name = direct[k] if direct else products[k].name
         (out,) = (p.buffer for p in pointers if _is(p, {target_name}))
         assert out is not None
         printer = CubePrinter(
-            _names(made), c, matrices, out, tuple(a.index for a in axes)
+            _names(made), c, matrices, out, tuple(a.index for a in axes), cut, space
         )
         _arguments(printer, made)
         printer.emit()
@@ -80,6 +85,15 @@ def lower(
         insert_flags(launch, target.event_ids)
         launches.append(launch)
         bounds += limits(c, matrices)
+        a, b, x, y = (name for _, name in inner)
+        cuttings.append(
+            Cutting(
+                (a, b, x, y),
+                (c.batch.extent, c.m.extent, c.n.extent, c.k.extent),
+                matrices[0].read.type.bytes,
+                out.dtype.bytes,
+            )
+        )
     if not direct:
         launches += made.launches
     return dataclasses.replace(
@@ -87,8 +101,17 @@ def lower(
         name=name,
         launches=tuple(launches),
         pointers=pointers,
-        limits=tuple(bounds),
+        limits=(*made.limits, *bounds),
+        cuttings=tuple(cuttings),
     )
+
+
+def _cut(made: Program, k: int) -> tuple[Cut, list[tuple[str, str]]]:
+    """The names of the k-th sum's tile: in the text, and with those of the values."""
+    names = _names(made)
+    words = ("block_m", "block_n", "block_k", "panel_k")
+    inner = [(names.fresh(word), f"{word}:{k}") for word in words]
+    return Cut(*(c for c, _ in inner)), inner
 
 
 def _direct(c: Contraction) -> list[str]:

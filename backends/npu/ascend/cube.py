@@ -2,15 +2,17 @@
 
 One core computes blocks of M x N of the result, each in L0C all along k. Panels of both
 sides come to L1 in fractals of 16 rows of 32 bytes (nd2nz); from there a quarter of
-their depth at a time goes to L0A and L0B, 16-bit ones transposed on the way where the
-fractals' long side must be turned. Both levels have two sets of buffers, so that the
-next load runs while the cube multiplies.
+their depth at a time goes to L0A and L0B, transposed on the way where the lanes lie
+side by side: 16-bit elements by fractals, others by squares of two fractals. Both
+levels have two sets of buffers, so that the next load runs while the cube multiplies.
+
+float32 is multiplied as it is: HF32 is a mode that a kernel has to ask for
+(SetHF32Mode), and none here does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
@@ -26,29 +28,25 @@ from ..targets import AscendTarget
 from .machine import Access, Buffer, Instruction, Launch
 from .plan import Limit
 from .scalar import ScalarPrinter, element_type
+from .tune import Room
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """How much of a product is on the chip at a time.
+class Cut:
+    """Names in the kernel of how it is cut, which `tune.choose` says for a call.
 
     Attributes:
         m, n: rows and columns of the block of sums in L0C.
-        depth: bytes of k that L0A and L0B hold.
-        panels: how many times that L1 holds.
+        step: elements of k that L0A and L0B hold.
+        panel: elements of k that L1 holds.
     """
 
-    m: int = 128
-    n: int = 256
-    depth: int = 128
-    panels: int = 4
+    m: str
+    n: str
+    step: str
+    panel: str
 
 
-# A block of the result fills L0C: 128 x 256 floats are 128 KiB. Panels of 64 + 128 KiB
-# twice are 384 of L1's 512 KiB, and 16 + 32 KiB twice fit L0A and L0B. Other tiles are
-# for the model (model.py), which is asked what they would take.
-USUAL = Tile()
-TILE: ContextVar[Tile] = ContextVar("cube_tile", default=USUAL)
 # Nd2Nz counts the distance of rows in 16 bits [R: DataCopy, Nd2NzParams].
 MOST_PITCH = 65535
 _CUBE = {
@@ -98,9 +96,7 @@ def side_of(
         pitch = buffer.strides[names.index(slow[0])] if slow else ONE
         return Side(read, pitch, False)
     if lanes.axes and last == lanes.axes[0].name and deep.name in names:
-        # Only 16-bit elements are transposed on the way to L0.
-        turned = Side(read, buffer.strides[names.index(deep.name)], True)
-        return turned if buffer.dtype.bits == 16 else None
+        return Side(read, buffer.strides[names.index(deep.name)], True)
     return None
 
 
@@ -124,6 +120,8 @@ def sides(
 
 def stored(value: Expr, s: Sum) -> DType | None:
     """The type in which Fixpipe can write the sum itself; None: more is to be done."""
+    if isinstance(value, Cast) and value.type == value.value.dtype:
+        value = value.value
     if value is s.fold:
         return s.fold.dtype
     if isinstance(value, Cast) and value.value is s.fold and value.type.name in _QUANT:
@@ -141,29 +139,26 @@ class CubePrinter(ScalarPrinter):
         matrices: tuple[Side, Side],
         out: loops.Buffer,
         places: tuple[Expr, ...],
+        cut: Cut,
+        room: Room,
     ) -> None:
         super().__init__(names)
+        self.cut = cut
         self.c, self.matrices, self.out, self.places = c, matrices, out, places
         a, _ = matrices
         self.dtype = a.read.type
-        size = self.dtype.bytes
-        self.tile = TILE.get()
-        m, n, depth = self.tile.m, self.tile.n, self.tile.depth
-        self.depth = depth // size
-        self.panel = self.tile.panels * self.depth
         ctype = element_type(self.dtype)
         acc = "int32_t" if self.dtype.name == "int8" else "float"
         self.chip: list[Buffer] = []
         for k in range(2):
             tail = "" if k == 0 else "_next"
-            deep = self.panel * size
             self.chip += [
-                Buffer(f"a_l1{tail}", ctype, m * deep, "l1", "panel of a, NZ"),
-                Buffer(f"b_l1{tail}", ctype, n * deep, "l1b", "panel of b, NZ"),
-                Buffer(f"a_l0{tail}", ctype, m * depth, "l0a", "left matrix, ZZ"),
-                Buffer(f"b_l0{tail}", ctype, n * depth, "l0b", "right matrix, ZN"),
+                Buffer(f"a_l1{tail}", ctype, room.l1, "l1", "panel of a, NZ"),
+                Buffer(f"b_l1{tail}", ctype, room.l1, "l1b", "panel of b, NZ"),
+                Buffer(f"a_l0{tail}", ctype, room.l0a, "l0a", "left matrix, ZZ"),
+                Buffer(f"b_l0{tail}", ctype, room.l0b, "l0b", "right matrix, ZN"),
             ]
-        self.chip.append(Buffer("sums", acc, m * n * 4, "l0c", "block of sums, NZ"))
+        self.chip.append(Buffer("sums", acc, room.l0c, "l0c", "block of sums, NZ"))
         for b in self.chip:
             names.fresh(b.name)
 
@@ -178,13 +173,13 @@ class CubePrinter(ScalarPrinter):
 
     def emit(self) -> None:
         """The whole kernel."""
-        c, (block_m, block_n) = self.c, (self.tile.m, self.tile.n)
+        c, cut = self.c, self.cut
         rows, columns = (self._extent(g) for g in (c.m, c.n))
         depth = self._bound("depth", self.scalar(c.k.extent))
         # Index variables of blocks, as the printer sees them.
         batch, m, n, k = (Index(f"#{x}") for x in ("batch", "m", "n", "k"))
-        tiles_m = self._bound("tiles_m", f"({rows} + {block_m - 1}) / {block_m}")
-        tiles_n = self._bound("tiles_n", f"({columns} + {block_n - 1}) / {block_n}")
+        tiles_m = self._bound("tiles_m", f"({rows} + {cut.m} - 1) / {cut.m}")
+        tiles_n = self._bound("tiles_n", f"({columns} + {cut.n} - 1) / {cut.n}")
         batches = self.scalar(c.batch.extent, UNARY)
         total = self._bound("tiles", f"{batches} * tiles_m * tiles_n")
         tile = self.names.fresh("tile")
@@ -194,8 +189,8 @@ class CubePrinter(ScalarPrinter):
             f"{tile} += GetBlockNum())"
         ):
             bound: dict[Expr, str] = {
-                n: self._bound("n0", f"{tile} % {tiles_n} * {block_n}"),
-                m: self._bound("m0", f"{tile} / {tiles_n} % {tiles_m} * {block_m}"),
+                n: self._bound("n0", f"{tile} % {tiles_n} * {cut.n}"),
+                m: self._bound("m0", f"{tile} / {tiles_n} % {tiles_m} * {cut.m}"),
                 batch: self._bound("batch", f"{tile} / ({tiles_n} * {tiles_m})"),
             }
             for node, text in bound.items():
@@ -207,11 +202,11 @@ class CubePrinter(ScalarPrinter):
                 **c.n.at(n),
                 **c.k.at(k),
             }
-            left_rows = f"ops_minimum_i64({rows} - {bound[m]}, {block_m})"
-            left_columns = f"ops_minimum_i64({columns} - {bound[n]}, {block_n})"
+            left_rows = f"ops_minimum_i64({rows} - {bound[m]}, {cut.m})"
+            left_columns = f"ops_minimum_i64({columns} - {bound[n]}, {cut.n})"
             self.rows = self._bound("rows", left_rows)
             self.columns = self._bound("columns", left_columns)
-            self._twice("k1", "0", depth, self.panel, self._panels)
+            self._twice("k1", "0", depth, cut.panel, self._panels)
             self._drain(turn)
 
     def _extent(self, group: Group) -> str:
@@ -222,13 +217,13 @@ class CubePrinter(ScalarPrinter):
         base: str,
         start: str,
         stop: str,
-        step: int,
+        step: str,
         part: Callable[[str, str], None],
     ) -> None:
         """A loop whose turns take turns with two sets of buffers."""
         name = self.names.fresh(base)
         with self.block(
-            f"for (int64_t {name} = {start}; {name} < {stop}; {name} += {2 * step})"
+            f"for (int64_t {name} = {start}; {name} < {stop}; {name} += 2 * {step})"
         ):
             part(name, "")
             with self.block(f"if ({name} + {step} < {stop})"):
@@ -238,32 +233,34 @@ class CubePrinter(ScalarPrinter):
     def _panels(self, k1: str, tail: str) -> None:
         """One panel of each side, GM to L1, and the products of it."""
         stop = self.scalar(self.c.k.extent, PLUS)
-        deep = self._bound("deep", f"ops_minimum_i64({stop} - {k1}, {self.panel})")
+        deep = self._bound("deep", f"ops_minimum_i64({stop} - {k1}, {self.cut.panel})")
         self.scopes[-1][("index", "#k")] = Entry(k1, "int64_t")
         for name, side, lanes, block in (
-            ("a_l1", self.matrices[0], self.rows, self.tile.m),
-            ("b_l1", self.matrices[1], self.columns, self.tile.n),
+            ("a_l1", self.matrices[0], self.rows, self.cut.m),
+            ("b_l1", self.matrices[1], self.columns, self.cut.n),
         ):
             across, along = (lanes, deep) if not side.turned else (deep, lanes)
             pitch = self.scalar(side.pitch, PLUS)
-            height = block if not side.turned else self.panel
+            height = block if not self._by_panel(side) else self.cut.panel
+            squares = side.turned and self.dtype.bytes == 4
+            load = "LoadSquares" if squares else "LoadPanel"
             self.issue(
                 "MTE2",
-                f"opslib::LoadPanel({name}{tail}, {self._address(side)}, {across}, "
+                f"opslib::{load}({name}{tail}, {self._address(side)}, {across}, "
                 f"{along}, {pitch}, {height});",
                 Access(name + tail, True),
             )
-        self._twice("k0", "0", deep, self.depth, self._products(k1, deep, tail))
+        self._twice("k0", "0", deep, self.cut.step, self._products(k1, deep, tail))
 
     def _products(self, k1: str, deep: str, panel: str) -> Callable[[str, str], None]:
         def part(k0: str, tail: str) -> None:
-            now = self._bound("now", f"ops_minimum_i64({deep} - {k0}, {self.depth})")
+            now = self._bound("now", f"ops_minimum_i64({deep} - {k0}, {self.cut.step})")
             for into, name, side, lanes, block in (
-                ("a_l0", "a_l1", self.matrices[0], self.rows, self.tile.m),
-                ("b_l0", "b_l1", self.matrices[1], self.columns, self.tile.n),
+                ("a_l0", "a_l1", self.matrices[0], self.rows, self.cut.m),
+                ("b_l0", "b_l1", self.matrices[1], self.columns, self.cut.n),
             ):
                 which = "Left" if into == "a_l0" else "Right"
-                pitch = (self.panel if side.turned else block) // 16
+                pitch = f"{self.cut.panel if self._by_panel(side) else block} / 16"
                 turned = "true" if side.turned else "false"
                 self.issue(
                     "MTE1",
@@ -282,6 +279,10 @@ class CubePrinter(ScalarPrinter):
             )
 
         return part
+
+    def _by_panel(self, side: Side) -> bool:
+        """Whether a panel's fractals lie along k, a whole panel's depth of them."""
+        return side.turned and self.dtype.bytes != 4
 
     def _address(self, side: Side) -> str:
         indices = tuple(substitute(i, self.at) for i in side.read.indices)
@@ -329,4 +330,4 @@ def limits(c: Contraction, matrices: tuple[Side, Side]) -> list[Limit]:
     return found
 
 
-__all__ = ["TILE", "USUAL", "CubePrinter", "Tile", "limits", "sides", "stored"]
+__all__ = ["CubePrinter", "Cut", "limits", "sides", "stored"]

@@ -10,9 +10,11 @@ needs it: one that another implies goes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from .clocks import SAME, Change, Move, conflict, moves
 from .machine import Access, Block, Instruction, Launch, Node, Sync, syncs
 from .traces import Step, has_else, runs
 
@@ -20,6 +22,7 @@ from .traces import Step, has_else, runs
 # two of them that touch the same memory want a barrier (PipeBarrier's page).
 OVERLAPPING = frozenset({"V", "M", "MTE1", "MTE2", "MTE3", "FIX"})
 _ROUNDS = 400
+_FENCES = 3
 
 
 class Unordered(Exception):
@@ -36,21 +39,52 @@ def insert_flags(launch: Launch, event_ids: int = 6) -> None:
     Raises:
         ValueError: a pair of pipes needs more events than there are.
     """
-    planner = _Planner(launch.body)
-    planner.complete()
-    planner.prune()
-    planner.alternate()
-    planner.share(event_ids)
-    planner.prune()
+    # Where too many things are in flight at once, a barrier of all pipes after each
+    # turn of a loop, and at last after each instruction, takes the place of flags.
+    bare = launch.body[:]
+    for fences in range(_FENCES):
+        launch.body[:] = _fenced(bare, fences)
+        planner = _Planner(launch.body)
+        planner.complete()
+        planner.prune()
+        planner.alternate()
+        planner.share(event_ids)
+        planner.prune()
+        if _events(launch.body) <= event_ids:
+            break
     _number(launch.body, event_ids)
+
+
+def _fenced(body: list[Node], fences: int) -> list[Node]:
+    """A copy of the body with so many kinds of barriers."""
+    found: list[Node] = []
+    for node in body:
+        if not isinstance(node, Block):
+            found.append(node)
+            if fences > 1 and isinstance(node, Instruction) and node.accesses:
+                found.append(Sync("barrier", "ALL", "ALL", 0))
+            continue
+        inner = _fenced(node.body, fences)
+        if fences == 1 and node.kind == "loop":
+            inner.append(Sync("barrier", "ALL", "ALL", 0))
+        found.append(Block(node.kind, node.head, inner, node.number))
+    return found
+
+
+def _events(body: list[Node]) -> int:
+    """The most events that a pair of pipes has."""
+    pairs: dict[tuple[str, str], set[int]] = {}
+    for sync in syncs(body):
+        if sync.kind != "barrier":
+            pairs.setdefault((sync.source, sync.target), set()).add(sync.group)
+    return max(map(len, pairs.values()), default=0)
 
 
 def first_conflict(body: list[Node]) -> Unordered | None:
     """The first two steps of any run that conflict and are not ordered."""
     for run in runs(body):
-        found = _walk(run)
-        if found is not None:
-            return found
+        if conflict(moves(run), SAME, _clash) is not None:
+            return _walk(run)
     return None
 
 
@@ -65,41 +99,69 @@ def _join(a: _Clock, b: _Clock) -> None:
             a[pipe] = time
 
 
+def _shortest_first(body: list[Node]) -> list[list[Move]]:
+    """The runs of a body, in the order in which a conflict is found soonest."""
+    return sorted(map(moves, runs(body)), key=len)
+
+
+def _holds(found: list[list[Move]], change: Change) -> bool:
+    """Whether nothing in any of the runs conflicts after a change."""
+    return _conflict(found, change) is None
+
+
+def _conflict(
+    found: list[list[Move]], change: Change
+) -> tuple[str, Instruction | Sync] | None:
+    """What conflicts in some run after a change, and where."""
+    for run in found:
+        wrong = conflict(run, change, _clash)
+        if wrong is not None:
+            return wrong
+    return None
+
+
 def _walk(run: list[Step]) -> Unordered | None:
     """One run with a clock for each pipe: what it knows to be complete."""
     known: dict[str, _Clock] = {}
     issued: _Clock = {}
+    # What pipes know that have had nothing to do so far.
+    all_know: _Clock = {}
     touched: dict[str, list[tuple[Step, Access, str, int]]] = {}
     flags: dict[int, tuple[_Clock, Step]] = {}
     waited: dict[int, tuple[int, str, Step]] = {}
     for step in run:
         node = step.node
         if isinstance(node, Sync):
-            mine = known.setdefault(node.source, {})
-            if node.kind == "barrier":
+            group = node.group
+            mine = known.setdefault(node.source, dict(all_know))
+            if node.source == "ALL":
+                all_know = dict(issued)
+                for clock in known.values():
+                    _join(clock, all_know)
+            elif node.kind == "barrier":
                 mine[node.source] = issued.get(node.source, 0)
             elif node.kind == "set":
                 now = dict(mine)
                 now[node.source] = issued.get(node.source, 0)
-                last = waited.get(node.group)
+                last = waited.get(group)
                 if last is not None and mine.get(last[1], 0) < last[0]:
                     # The flag may be set before it was waited for the last time.
                     return Unordered(last[2], step, "overtaken")
-                if node.group in flags:
-                    return Unordered(flags[node.group][1], step, "set twice")
-                flags[node.group] = now, step
+                if group in flags:
+                    return Unordered(flags[group][1], step, "set twice")
+                flags[group] = now, step
             else:
-                if node.group not in flags:
+                if group not in flags:
                     return Unordered(step, step, "never set")
-                theirs = known.setdefault(node.target, {})
-                _join(theirs, flags.pop(node.group)[0])
+                theirs = known.setdefault(node.target, dict(all_know))
+                _join(theirs, flags.pop(group)[0])
                 issued[node.target] = issued.get(node.target, 0) + 1
-                waited[node.group] = issued[node.target], node.target, step
+                waited[group] = issued[node.target], node.target, step
                 if node.target not in OVERLAPPING:
                     theirs[node.target] = issued[node.target]
             continue
         pipe = node.pipe
-        mine = known.setdefault(pipe, {})
+        mine = known.setdefault(pipe, dict(all_know))
         for access in node.accesses:
             for earlier, other, where, time in touched.get(access.buffer, ()):
                 if mine.get(where, 0) >= time or not _clash(
@@ -199,11 +261,46 @@ class _Planner:
         self.body.insert(start, Sync("set", source, target, self.groups))
 
     def prune(self) -> None:
-        """Takes out each flag that the rest makes superfluous."""
+        """Takes out each flag that the rest makes superfluous, or each part of one."""
+        found = _shortest_first(self.body)
+        again = True
+        while again:
+            again = False
+            for candidate in self._spared():
+                gone = self._with_guards(found, candidate)
+                if gone:
+                    again = True
+                    _remove(self.body, gone)
+                    found = [
+                        [s for s in run if id(s.node) not in gone] for run in found
+                    ]
+
+    def _with_guards(
+        self, found: list[list[Move]], gone: frozenset[int]
+    ) -> frozenset[int]:
+        """`gone`, and flags that only it kept from being overtaken; none: it stays."""
+        while gone:
+            change = Change(gone)
+            wrong = _conflict(found, change)
+            if wrong is None:
+                return gone
+            why, node = wrong
+            if why != "overtaken" or not isinstance(node, Sync):
+                return frozenset()
+            gone |= frozenset(map(id, _within(self.body, node.group)))
+        return gone
+
+    def _spared(self) -> Iterator[frozenset[int]]:
+        """Sets of nodes, by id, without which flags are still set and waited for."""
         for group in range(1, self.groups + 1):
-            removed = _without(self.body, group)
-            if first_conflict(removed) is None:
-                _remove(self.body, group)
+            yield frozenset(map(id, _within(self.body, group)))
+        for group in range(1, self.groups + 1):
+            # What primes and drains a flag is of all its parts.
+            ends = set(map(id, self.body))
+            mine = [s for s in _within(self.body, group) if id(s) not in ends]
+            parts = {s.part or s.group for s in mine}
+            for part in sorted(parts) if len(parts) > 1 else ():
+                yield frozenset(id(s) for s in mine if (s.part or s.group) == part)
 
     def alternate(self) -> None:
         """Has flags that are carried for one buffer be one, if that spares others.
@@ -214,12 +311,14 @@ class _Planner:
         """
         whole, count = self.body[:], _count(self.body)
         made, joins = whole, 0
+        found = _shortest_first(whole)
         pipes = _carried(whole)
         for first, second in combinations(sorted(pipes), 2):
             if pipes[first] == pipes[second] and self._same(first, second):
-                joined = _joined(made, first, second)
-                if joined is not None and first_conflict(joined) is None:
-                    made, joins = joined, joins + 1
+                change = _join_of(made, first, second)
+                if change is not None and _holds(found, change):
+                    made, joins = _joined(made, change), joins + 1
+                    found = _shortest_first(made)
         if not joins:
             return
         self.body[:] = made
@@ -244,18 +343,19 @@ class _Planner:
                     break
 
     def _share_one(self, groups: list[int]) -> bool:
+        found = _shortest_first(self.body)
         for k, second in enumerate(groups):
             for first in groups[:k]:
-                made = _joined(self.body, first, second)
-                if made is not None and first_conflict(made) is None:
-                    self.body[:] = made
+                change = _join_of(self.body, first, second)
+                if change is not None and _holds(found, change):
+                    self.body[:] = _joined(self.body, change)
                     groups.remove(second)
                     return True
         return False
 
 
-def _joined(body: list[Node], first: int, second: int) -> list[Node] | None:
-    """A copy in which two groups are one: primed before both, drained after both."""
+def _join_of(body: list[Node], first: int, second: int) -> Change | None:
+    """Two groups as one: primed before both, drained after both."""
     ends = {
         g: [
             k
@@ -268,8 +368,14 @@ def _joined(body: list[Node], first: int, second: int) -> list[Node] | None:
     if bool(a) != bool(b):
         return None
     dropped = {max(a[0], b[0]), min(a[-1], b[-1])} if a else set()
-    kept = [n for k, n in enumerate(body) if k not in dropped]
-    return _renamed(kept, second, first)
+    return Change(frozenset(id(body[k]) for k in dropped), {second: first})
+
+
+def _joined(body: list[Node], change: Change) -> list[Node]:
+    """A copy with two groups as one."""
+    kept = [n for n in body if id(n) not in change.dropped]
+    ((old, new),) = change.names.items()
+    return _renamed(kept, old, new)
 
 
 def _carried(body: list[Node]) -> dict[int, tuple[str, str]]:
@@ -296,7 +402,8 @@ def _renamed(body: list[Node], old: int, new: int) -> list[Node]:
             inner = _renamed(node.body, old, new)
             found.append(Block(node.kind, node.head, inner, node.number))
         elif isinstance(node, Sync) and node.group == old:
-            found.append(Sync(node.kind, node.source, node.target, new))
+            part = node.part or old
+            found.append(Sync(node.kind, node.source, node.target, new, part=part))
         else:
             found.append(node)
     return found
@@ -333,11 +440,11 @@ def _without(body: list[Node], group: int) -> list[Node]:
     return found
 
 
-def _remove(body: list[Node], group: int) -> None:
-    body[:] = [n for n in body if not (isinstance(n, Sync) and n.group == group)]
+def _remove(body: list[Node], gone: frozenset[int]) -> None:
+    body[:] = [n for n in body if id(n) not in gone]
     for node in body:
         if isinstance(node, Block):
-            _remove(node.body, group)
+            _remove(node.body, gone)
 
 
 def _number(body: list[Node], event_ids: int) -> None:

@@ -33,11 +33,13 @@ from opslib.ir.printer import expression
 from opslib.lowering.skeletons import arith
 
 from ..targets import AscendTarget
+from . import blocks
 from .allocate import Tile
 from .lanes_state import Cannot, Chunk, Tiles
 from .machine import Access, Instruction, Node
+from .plan import Limit
 from .scalar import ScalarPrinter, element_type
-from .vector import TileValues, Value
+from .vector import TileValues, Value, narrowing
 
 # Maps of more nodes than this spend their time computing: two sets of buffers would
 # only make the tiles shorter.
@@ -68,6 +70,7 @@ class LanePrinter(ScalarPrinter):
         only_scalar: buffers that DMA must not touch; see lower.py.
         resident: rows stay in UB from their first load on: for rows of at most a tile.
             Whatever does not fit that raises `Cannot`.
+        each: where copies are of whole blocks, the scalar unit stores; see blocks.py.
     """
 
     def __init__(
@@ -76,9 +79,14 @@ class LanePrinter(ScalarPrinter):
         target: AscendTarget,
         only_scalar: frozenset[str],
         resident: bool = False,
+        each: bool = False,
     ) -> None:
         super().__init__(names)
         self.resident = resident
+        self.each = each
+        # The ranges that are stored in whole blocks, and the range being printed.
+        self.pieces: dict[Limit, None] = {}
+        self._range: Axis | None = None
         self.row: Row | None = None
         # The length of the rows, where they are resident.
         self.length: Expr | None = None
@@ -108,7 +116,7 @@ class LanePrinter(ScalarPrinter):
         if not self._tiles.all:
             return list(self.lines)
         text = f"constexpr int64_t TILE = {tile};"
-        return [Instruction("S", text), *self.lines]
+        return [Instruction("S", text), *blocks.ramps(self._tiles), *self.lines]
 
     # -- trying ----------------------------------------------------------------------
 
@@ -226,6 +234,7 @@ class LanePrinter(ScalarPrinter):
     @contextmanager
     def _chunks(self, axis: Axis) -> Iterator[Chunk]:
         """A loop over the chunks of a range."""
+        self._range = axis
         if self.resident:
             busy = self._busy()
             yield self._whole(axis)
@@ -361,8 +370,9 @@ class LanePrinter(ScalarPrinter):
         found = self.buffers[buffer]
         if found.scope == "stack" or buffer in self.only_scalar:
             raise Cannot(f"{buffer} is the scalar unit's")
-        self.moved.add(buffer)
-        if write:
+        if not (write and self.each):
+            self.moved.add(buffer)
+        if write and not self.each:
             self.stored.add(buffer)
         shared = found.scope != "workspace" or found.shared
         # By the names of `Loops`, so that both sides of a loop agree.
@@ -399,7 +409,11 @@ class LanePrinter(ScalarPrinter):
         at = c if place == "0" else f"{c}[{place}]"
         accesses = (memory,) if buffer.scope != "input" else ()
         self._tiles.instruction(
-            "MTE2", f"opslib::Load({raw}, {at}, {chunk.count});", (), (raw,), *accesses
+            "MTE2",
+            f"{blocks.load(self.target.copies_bytes)}({raw}, {at}, {chunk.count});",
+            (),
+            (raw,),
+            *accesses,
         )
         return raw
 
@@ -462,13 +476,17 @@ class LanePrinter(ScalarPrinter):
         memory = self._dma(s.buffer, True, s.indices, chunk)
         c = self.pointer(s.buffer)
         at = c if place == "0" else f"{c}[{place}]"
-        self._tiles.instruction(
-            "MTE3",
-            f"opslib::Store({at}, {out}, {chunk.count});",
-            (out,),
-            (),
-            memory,
-        )
+        if self.target.copies_bytes:
+            text = f"opslib::Store({at}, {out}, {chunk.count});"
+            self._tiles.instruction("MTE3", text, (out,), (), memory)
+        elif self.each:
+            self.scalar_writes.add(s.buffer)
+            blocks.store_each(self._tiles, at, out, chunk.count, memory)
+        else:
+            assert self._range is not None
+            piece = blocks.piece(self._range, self.lets, buffer.dtype)
+            self.pieces[piece] = None
+            blocks.store(self._tiles, at, out, chunk.count, memory)
         values.forget(s.buffer)
 
     def _outgoing(self, values: TileValues, value: Expr, dtype: str) -> str:
@@ -497,14 +515,14 @@ class LanePrinter(ScalarPrinter):
             assert c is not None
             out = self._tiles.temporary(c, "out")
             held = values.as_float(held)
-            values.emit("Cast", out, (held.name,), "RoundMode::CAST_RINT")
+            values.emit("Cast", out, (held.name,), narrowing(c))
             return out
         if dtype == "bool":
             held = values.as_float(held)
             half = self._tiles.temporary("half")
-            values.emit("Cast", half, (held.name,), "RoundMode::CAST_RINT")
+            values.emit("Cast", half, (held.name,), "RoundMode::CAST_NONE")
             out = self._tiles.temporary("uint8_t", "out")
-            values.emit("Cast", out, (half,), "RoundMode::CAST_RINT")
+            values.emit("Cast", out, (half,), "RoundMode::CAST_NONE")
             self._tiles.free(half)
             return out
         if ctype is None or (ctype == "int32_t" and held.kind != "int32_t"):

@@ -9,41 +9,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
 from opslib.codegen.c_names import Names, mangle
 from opslib.codegen.c_types import value_type
 from opslib.ir import expr, loops
-from opslib.ir.expr import Expr, Read, Var, walk
-from opslib.ir.loops import (
-    Alloc,
-    Assign,
-    Declare,
-    Fail,
-    For,
-    If,
-    Intrinsic,
-    Let,
-    Place,
-    Reduce,
-    Statement,
-    Store,
-)
+from opslib.ir.expr import Expr
+from opslib.ir.loops import For, Reduce, Statement
 from opslib.lowering.passes import prepare
+from opslib.lowering.phases import one_of_each, phases_of, writes
 from opslib.lowering.skeletons import nest
 from opslib.lowering.skeletons.choose import choose_skeleton
 
 from ..targets import DEFAULT, AscendTarget
-from . import contraction
-from .allocate import allocate
+from . import attention, contraction
+from .allocate import allocate, lengths
+from .blocks import NoBlocks
 from .flags import insert_flags
 from .folds import FoldPrinter
 from .host_scalars import split
 from .lanes_state import Cannot
 from .machine import Launch
-from .plan import Pointer, Program
+from .plan import STATUS, Limit, Pointer, Program
 from .scalar import element_type
+from .tune import lanes
 
 _SKELETONS = {"streaming": "streaming", "contraction": "contraction"}
 
@@ -62,24 +51,40 @@ def lower(
     name = f"op_{name}"
     prepared, host = split(prepare(program))
     if not fallback and target.separate:
-        made = contraction.lower(prepared, name, target, from_loops)
-        if made is not None:
-            return dataclasses.replace(made, host=host)
+        for form in (contraction, attention):
+            made = form.lower(prepared, name, target, from_loops)
+            if made is not None:
+                return dataclasses.replace(made, host=host)
     skeleton = choose_skeleton(prepared)
     kernel = nest.lower(prepared, {}, name, skeleton, transposes=False)
-    return dataclasses.replace(from_loops(kernel, name, target), host=host)
+    return dataclasses.replace(from_loops(kernel, name, target, fallback), host=host)
 
 
 def from_loops(
-    kernel: loops.Kernel, name: str, target: AscendTarget = DEFAULT
+    kernel: loops.Kernel,
+    name: str,
+    target: AscendTarget = DEFAULT,
+    fallback: bool = False,
 ) -> Program:
-    """A machine program of a loop nest."""
+    """A machine program of a loop nest; with `fallback` one without limits."""
+    if target.copies_bytes or fallback:
+        return _from_loops(kernel, name, target, not target.copies_bytes)
+    try:
+        return _from_loops(kernel, name, target, False)
+    except NoBlocks:
+        return _from_loops(kernel, name, target, True)
+
+
+def _from_loops(
+    kernel: loops.Kernel, name: str, target: AscendTarget, each: bool
+) -> Program:
+    """See `blocks` for `each`."""
     # Loops that mix the scalar unit's cached accesses with DMA on one buffer would need
     # the cache cleaned in between; such buffers are left to the scalar unit altogether.
     scalar: frozenset[str] = frozenset()
-    phases = _phases(_one_of_each(kernel.body))
+    phases = phases_of(one_of_each(kernel.body))
     while True:
-        made = [_Phase(kernel, name, target, scalar, p) for p in phases]
+        made = [_Phase(kernel, name, target, scalar, p, each=each) for p in phases]
         mixed = frozenset().union(
             *(p.printer.scalar_writes & p.printer.moved for p in made),
             *((p.printer.scalar_reads & q.printer.stored) for p in made for q in made),
@@ -103,12 +108,16 @@ def from_loops(
         *workspaces.values(),
         Pointer("numbers", "numbers_memory", "int64_t", "ints", ""),
         Pointer("reals", "reals_memory", "float", "reals", ""),
-        Pointer("status", "status_memory", "int64_t", "status", "4"),
+        Pointer(
+            "status", "status_memory", "int64_t", "status", str(STATUS * target.vectors)
+        ),
     ]
     launches = []
     for k, phase in enumerate(made):
         title = f"{name}_{k}" if len(made) > 1 else name
-        rows = _rows(kernel, name, target, scalar, phases[k], phase)
+        rows = None
+        if not each:
+            rows = _rows(kernel, name, target, scalar, phases[k], phase)
         if rows is not None:
             launches.append(rows.launch(f"{title}_rows"))
         launches.append(phase.launch(title))
@@ -122,6 +131,7 @@ def from_loops(
         first.values,
         first.reals,
         lets,
+        limits=tuple(x for phase in made for x in phase.limits),
     )
 
 
@@ -166,12 +176,14 @@ class _Phase:
         scalar: frozenset[str],
         body: tuple[Statement, ...],
         resident: bool = False,
+        each: bool = False,
     ) -> None:
         self.target = target
+        self.limits: tuple[Limit, ...] = ()
         names = Names()
         for taken in ("numbers", "reals", "status", "Load", "Store", "opslib", "TILE"):
             names.fresh(taken)
-        self.printer = FoldPrinter(names, target, scalar, resident)
+        self.printer = FoldPrinter(names, target, scalar, resident, each)
         scope = self.printer.scopes[0]
         types = {s.name: s.type for s in kernel.scalars}
         self._tensors: dict[str, str] = {}
@@ -203,7 +215,7 @@ class _Phase:
         # Cores do not see each other's caches, and share lines at the borders of what
         # they write; the scalar unit therefore writes shared memory alone.
         self.alone = (
-            sum(map(_writes, body)) > 1
+            sum(map(writes, body)) > 1
             or not self.is_parallel
             or bool(self.printer.scalar_writes & shared)
         )
@@ -214,152 +226,29 @@ class _Phase:
 
     def launch(self, name: str) -> Launch:
         """The function."""
-        tile, buffers = allocate(self.printer.tiles(), self.target)
+        tiles = self.printer.tiles()
+        options = lengths(tiles, self.target)
+        # Rows that stay in UB are as long as there is room for.
+        tile = options[0]
+        if self.printer.length is None:
+            found = lanes(self.printer.lines, tiles, options, self.target)
+            tile = found[0].length
+        buffers = allocate(tiles, tile)
         body = self.printer.finished(tile)
-        made = Launch(name, "vector", body, buffers, 1 if self.alone else 0)
+        unit = "vector" if self.target.separate else "aicore"
+        made = Launch(name, unit, body, buffers, 1 if self.alone else 0)
+        pieces = self.printer.pieces
+        self.limits = tuple(
+            dataclasses.replace(x, parts=(*x.parts, tile)) for x in pieces
+        )
         if self.printer.length is not None:
-            made.rows = self.printer.length, tile
+            least = max((x.least for x in pieces), default=1)
+            made.rows = self.printer.length, least, tile
         address = 0
         for b in buffers:
             made.addresses[b.name] = address
             address += b.bytes
         return made
-
-
-def _one_of_each(body: Sequence[Statement]) -> tuple[Statement, ...]:
-    """Without alternatives.
-
-    Those for few rows split them over workers that wait for each other, which here
-    would be launches.
-    """
-    found: list[Statement] = []
-    for s in body:
-        match s:
-            case If(alternatives=True):
-                found += _one_of_each(s.other)
-            case If():
-                then, other = _one_of_each(s.then), _one_of_each(s.other)
-                found.append(If(s.condition, then, other))
-            case For():
-                found.append(dataclasses.replace(s, body=_one_of_each(s.body)))
-            case _:
-                found.append(s)
-    return tuple(found)
-
-
-# -- launches -------------------------------------------------------------------------
-
-
-def _phases(body: Sequence[Statement]) -> list[tuple[Statement, ...]]:
-    """The statements of each launch."""
-    found = []
-    for k, s in enumerate(body):
-        if not _writes(s):
-            continue
-        needed = _needed(body[:k], s)
-        if needed is None:
-            # A variable that a statement with effects gives: one core runs it all.
-            return [tuple(body)]
-        found.append((*needed, s))
-    return found or [tuple(body)]
-
-
-def _writes(s: Statement) -> bool:
-    """Whether a statement has an effect that outlives it, beyond variables."""
-    match s:
-        case Store() | Fail():
-            return True
-        case For():
-            return any(map(_writes, s.body))
-        case If():
-            return any(map(_writes, (*s.then, *s.other)))
-        case Reduce():
-            return any(map(_writes, s.body))
-        case Intrinsic():
-            return any(isinstance(a, Place) and a.writes for a in s.arguments)
-    return False
-
-
-@dataclass(slots=True)
-class _Uses:
-    names: set[str]
-    buffers: set[str]
-
-
-def _needed(before: Sequence[Statement], s: Statement) -> list[Statement] | None:
-    """The statements in front of `s` that it depends on; None: one has effects."""
-    uses = _Uses(set(), set())
-    _collect(s, uses)
-    found: list[Statement] = []
-    for each in reversed(before):
-        if isinstance(each, Alloc):
-            if each.buffer.name in uses.buffers:
-                found.append(each)
-                uses_of(each.buffer.shape, uses)
-        elif _defines(each) & uses.names:
-            if _writes(each):
-                return None
-            found.append(each)
-            _collect(each, uses)
-    return found[::-1]
-
-
-def uses_of(roots: Sequence[Expr], uses: _Uses) -> None:
-    """Adds the variables and buffers that the expressions mention."""
-    for n in walk(*roots):
-        if isinstance(n, Var):
-            uses.names.add(n.name)
-        elif isinstance(n, Read):
-            uses.buffers.add(n.tensor)
-
-
-def _defines(s: Statement) -> set[str]:
-    match s:
-        case Let(name, _) | Declare(name, _):
-            return {name}
-        case Assign(names, _):
-            return set(names)
-        case Reduce():
-            return set(s.results)
-        case For():
-            return set().union(*map(_defines, s.body))
-        case If():
-            return set().union(*map(_defines, (*s.then, *s.other)))
-    return set()
-
-
-def _collect(s: Statement, uses: _Uses) -> None:
-    match s:
-        case Let(_, value) | Declare(_, value):
-            uses_of([value], uses)
-        case Assign(_, values):
-            uses_of(values, uses)
-        case Store(buffer, indices, value):
-            uses.buffers.add(buffer)
-            uses_of([value, *indices], uses)
-        case Reduce():
-            uses_of([*s.axes, *s.args], uses)
-            for each in s.body:
-                _collect(each, uses)
-        case For():
-            uses_of([s.axis, *([s.step] if s.step else [])], uses)
-            for each in s.body:
-                _collect(each, uses)
-        case If():
-            uses_of([s.condition], uses)
-            for each in (*s.then, *s.other):
-                _collect(each, uses)
-        case Fail():
-            uses_of([s.condition, s.value, s.extent], uses)
-        case Intrinsic():
-            for a in s.arguments:
-                if isinstance(a, Place):
-                    uses.buffers.add(a.buffer)
-                    uses_of(a.indices, uses)
-                else:
-                    uses_of([a], uses)
-        case Alloc(buffer):
-            uses_of(buffer.shape, uses)
 
 
 __all__ = ["from_loops", "lower", "mangle"]

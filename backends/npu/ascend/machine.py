@@ -94,7 +94,9 @@ class Sync:
     """Half of a flag, or a barrier of one pipe.
 
     kind: ``set``, ``wait`` or ``barrier``. Both halves, and for a flag carried from one
-    turn of a loop to the next the ones that prime and drain it, have one `group`.
+    turn of a loop to the next the ones that prime and drain it, have one `group`. A
+    barrier of ``ALL`` holds every pipe until all have ended what they were given.
+    `part` is the group that it had before flags were joined into one; 0: this one.
     """
 
     kind: str
@@ -102,6 +104,7 @@ class Sync:
     target: str
     group: int
     event: int = 0
+    part: int = 0
 
     @property
     def text(self) -> str:
@@ -121,12 +124,13 @@ class Launch:
 
     Attributes:
         name: exported.
-        unit: ``vector`` or ``cube``.
-        body: its statements.
+        unit: ``vector``, ``cube``, or ``aicore``, which is both in one core; ``mix``
+            is a cube core with the vector cores that belong to it.
+        body: its statements; of ``mix`` one block for each kind of core.
         buffers: on the chip, with addresses given by allocate.py.
         blocks: how many cores may share it: 0 for all there are.
-        rows: (extent, longest) where it is for rows of 1 to that length, as long as a
-            tile; the launch after it then is for all other lengths.
+        rows: (extent, shortest, longest) where it is for rows of these lengths, up to
+            that of a tile; the launch after it then is for all other lengths.
     """
 
     name: str
@@ -135,7 +139,29 @@ class Launch:
     buffers: list[Buffer]
     blocks: int = 0
     addresses: dict[str, int] = field(default_factory=dict)
-    rows: tuple[Expr, int] | None = None
+    rows: tuple[Expr, int, int] | None = None
+
+
+# The heads of the blocks of a ``mix`` launch.
+CUBE_HALF, VECTOR_HALF = "if ASCEND_IS_AIC", "if ASCEND_IS_AIV"
+
+
+def cores(launch: Launch) -> list[Launch]:
+    """What each kind of core runs of a launch, as a launch of its own.
+
+    Flags within a core are derived and proven for one core at a time; those between
+    the cores of a ``mix`` launch are in its text as instructions.
+    """
+    if launch.unit != "mix":
+        return [launch]
+    found = []
+    for half in launch.body:
+        assert isinstance(half, Block)
+        unit = "cube" if half.head == CUBE_HALF else "vector"
+        mine = [b for b in launch.buffers if (b.scope == "ub") == (unit == "vector")]
+        places = {b.name: launch.addresses[b.name] for b in mine}
+        found.append(Launch(launch.name, unit, half.body, mine, 0, places))
+    return found
 
 
 def instructions(body: list[Node]) -> Iterator[Instruction]:

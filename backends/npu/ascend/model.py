@@ -28,18 +28,16 @@ from opslib.runtime import cache, toolchain
 
 from ..targets import DEFAULT, AscendTarget
 from . import simulator
-from .cube import TILE, USUAL, Tile
 from .lower import lower, mangle
 from .model_chips import CHIPS, Chip
 from .plan import Program as Made
 from .renderer import print_unit
+from .tune import FORCED, Product, Tile, best, copy_costs
 
 # The twin's order (opslib_twin_counters.h).
 TWIN_PIPES = ("S", "V", "M", "MTE1", "MTE2", "MTE3", "FIX")
 BUSY, EXPOSED, BYTES_IN, BYTES_OUT, BYTES_FIX, CYCLES = 7, 14, 21, 23, 26, 36
 _ENTRIES = 42
-# A copy that is as large as the guide asks for is taken to run at this much.
-_LARGE_COPY_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,7 @@ def costs(chip: Chip, target: AscendTarget, cube: bool) -> list[float]:
     ask of the memory together is accounted for in `estimate`.
     """
     cores = target.cubes if cube else target.vectors
-    rate = chip.l2.value / cores / chip.clock.value
-    start = chip.large_copy.value / rate * (1 / _LARGE_COPY_SHARE - 1)
+    start, rate = copy_costs(chip, cores)
     return [
         chip.vector_start.value,
         chip.cycles_per_repeat.value,
@@ -114,15 +111,9 @@ class Kernel:
         return any(launch.unit == "cube" for launch in self.made.launches)
 
 
-def compiled(
-    program: Program, target: AscendTarget = DEFAULT, tile: Tile | None = None
-) -> Kernel:
-    """Compiles a program; `tile` says how a product is cut, if not as usual."""
-    token = TILE.set(tile or USUAL)
-    try:
-        made = lower(program, mangle(program.name), target)
-    finally:
-        TILE.reset(token)
+def compiled(program: Program, target: AscendTarget = DEFAULT) -> Kernel:
+    """Compiles a program."""
+    made = lower(program, mangle(program.name), target)
     ffi = simulator._FFI
     library = cache.default_cache().load(
         simulator.with_entries(print_unit([made]), [made]),
@@ -151,8 +142,10 @@ def bound(operator: str, *arguments: tuple[str, tuple[int, ...]], **named: Any) 
     return binding, expand(spec, binding.statics, library)
 
 
-def counted(kernel: Kernel, binding: Any) -> Any:
+def counted(kernel: Kernel, binding: Any, tile: Tile | None = None) -> Any:
     """The twin's counters of a call on one core, with the costs of the chip: float64.
+
+    `tile` is how a product is cut, if not as the tuner chooses for these sizes.
 
     Of several launches the sum, since one waits for the other. The arrays are zeros:
     no cost depends on a value.
@@ -171,12 +164,14 @@ def counted(kernel: Kernel, binding: Any) -> Any:
     values = costs(CHIPS[target.number], target, kernel.on_cube)
     found: dict[str, list[int]] = {}
     kernel.set_costs(ffi.new("double[]", values), len(values))
+    token = FORCED.set(tile)
     try:
         simulator.run(
             kernel.made, kernel.entries, given, results, binding.sizes,
             binding.scalars, target, kernel.program.name, found, 1,
         )  # fmt: skip
     finally:
+        FORCED.reset(token)
         kernel.set_costs(ffi.NULL, 0)
     return np.sum([c[:_ENTRIES] for c in found.values()], axis=0, dtype=np.float64)
 
@@ -195,23 +190,25 @@ def matmul(
     tile: Tile | None = None,
     target: AscendTarget = DEFAULT,
 ) -> Estimate:
-    """``matmul(a[m, k], b[k, n])``.
+    """``matmul(a[m, k], b[k, n])``, cut by `tile`, or as the tuner does.
 
     One core's cost is linear in the depth and in the number of blocks: it is counted
     at 2 and 3 blocks and at 4 and 6 panels of depth. Before that the line has a bend:
     MTE2 fills both panels of L1 while the cube has nothing to do yet.
     """
-    tile = tile or USUAL
     size = DTYPES[dtype].bytes
+    tile = tile or best(Product(1, m, n, k, size, size), target)
     chip = CHIPS[target.number]
     panel = tile.panels * tile.depth // size
     _, program = bound("matmul", (dtype, (64, 64)), (dtype, (64, 64)))
-    kernel = compiled(program, target, tile)
+    kernel = compiled(program, target)
+
+    rows, columns = min(m, tile.m), min(n, tile.n)
 
     def at(blocks: int, panels: int) -> Any:
         deep = panels * panel
-        shapes = (dtype, (tile.m, deep)), (dtype, (deep, blocks * tile.n))
-        return counted(kernel, bound("matmul", *shapes)[0])
+        shapes = (dtype, (rows, deep)), (dtype, (deep, blocks * columns))
+        return counted(kernel, bound("matmul", *shapes)[0], tile)
 
     blocks = -(-m // tile.m) * -(-n // tile.n)
     most = -(-blocks // target.cubes)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from opslib.ir import expr, loops
-from opslib.ir.expr import Cast, Const, Expr, Index, Prim, Scalar, Select, Size, Var
+from opslib.ir.expr import Expr
+from opslib.lowering.numbers import number
 
 from .machine import Launch
 
@@ -18,13 +19,28 @@ SIZES = {
 }  # fmt: skip
 
 
+# Words of a core's status: a line of the scalar unit's cache, which cores do not share.
+STATUS = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A launch-time bound on an integer, beyond which another kernel takes over."""
+    """A launch-time bound on an integer, beyond which another kernel takes over.
+
+    `parts`: the integer is cut into pieces of the first of them, and these by the next;
+    the bound is for the last piece, which may also be 0.
+    """
 
     value: Expr
     least: int
     most: int
+    parts: tuple[int, ...] = ()
+
+    def holds(self, value: int) -> bool:
+        """Whether a call keeps to it."""
+        for part in self.parts:
+            value %= part
+        return self.least <= value <= self.most or (value == 0 and bool(self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,23 @@ class Pointer:
 
 
 @dataclass(frozen=True, slots=True)
+class Cutting:
+    """A product whose tile is chosen for each call (tune.py).
+
+    Attributes:
+        names: in `Program.values`: of the tile's rows, its columns, and the elements
+            of k in L0 and in L1.
+        extents: how many products, rows, columns and terms there are.
+        size, out: bytes of an element of the sides, and of the result.
+    """
+
+    names: tuple[str, str, str, str]
+    extents: tuple[Expr, Expr, Expr, Expr]
+    size: int
+    out: int
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """What the simulator and the device launch.
 
@@ -59,13 +92,15 @@ class Program:
         name: C identifier.
         launches: one after the other, each a barrier.
         pointers: arguments of every launch, in order; the last three are numbers
-            (int64), reals (float) and status (int64: code, check, value, extent).
+            (int64), reals (float) and status (`STATUS` int64 for each core: whether
+            a check failed there, which, the value, its extent).
         values: (C name, name in the kernel) of the integers in `numbers`; the counts
             of the pointers follow.
         reals: the same for reals.
         lets: definitions of variables that extents of workspaces mention.
         limits: what sizes must keep to; see `cube.Limit`.
         host: gives more scalars, computed by the host; see host_scalars.py.
+        cuttings: products; what their tiles are is among `values`.
     """
 
     kernel: loops.Kernel
@@ -77,6 +112,7 @@ class Program:
     lets: Mapping[str, Expr]
     host: expr.Program | None = None
     limits: tuple[Limit, ...] = ()
+    cuttings: tuple[Cutting, ...] = ()
 
     @staticmethod
     def sizeof(ctype: str) -> int:
@@ -87,50 +123,6 @@ class Program:
     def skeleton(self) -> str:
         """What it was lowered by."""
         return self.kernel.skeleton
-
-
-def number(node: Expr, known: Mapping[str, Any], lets: Mapping[str, Expr]) -> Any:
-    """The value of an integer expression of sizes and attributes.
-
-    An index stands for its largest value where `known` gives it.
-    """
-    match node:
-        case Const(value, _):
-            return value
-        case Size(name) | Scalar(name) | Index(name):
-            return known[name]
-        case Var(name):
-            return known[name] if name in known else number(lets[name], known, lets)
-        case Cast(value, _):
-            return int(number(value, known, lets))
-        case Select(condition, yes, no):
-            chosen = yes if number(condition, known, lets) else no
-            return number(chosen, known, lets)
-        case Prim(op, args, _):
-            return _PRIMS[op](*(number(a, known, lets) for a in args))
-    raise ValueError(f"an extent that only the device knows: {type(node).__name__}")
-
-
-_PRIMS: dict[str, Any] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "neg": lambda a: -a,
-    "floordiv": lambda a, b: a // b if b else 0,
-    "mod": lambda a, b: a % b if b else 0,
-    "min": min,
-    "max": max,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "and": lambda a, b: a and b,
-    "or": lambda a, b: a or b,
-    "not": lambda a: not a,
-    "abs": abs,
-}
 
 
 def counts(
@@ -150,3 +142,6 @@ def counts(
         line = 64 // SIZES[pointer.ctype]
         found.append((total + line) // line * line)
     return found
+
+
+__all__ = ["SIZES", "Limit", "Pointer", "Program", "counts", "number"]

@@ -34,6 +34,11 @@ class _Graph:
     pipes: dict[str, _Pipe] = field(default_factory=dict)
     pending: dict[int, int] = field(default_factory=dict)
     waited: dict[int, int] = field(default_factory=dict)
+    ended: int = 0
+
+    def _pipe(self, name: str) -> _Pipe:
+        """The pipe; a new one knows what the last barrier of all has ended."""
+        return self.pipes.setdefault(name, _Pipe(self.ended))
 
     def add(self, step: Step) -> str:
         """One more step of a run; what is wrong with it, or nothing."""
@@ -41,7 +46,7 @@ class _Graph:
         mine = 1 << number
         node = step.node
         if isinstance(node, Instruction):
-            pipe = self.pipes.setdefault(node.pipe, _Pipe())
+            pipe = self._pipe(node.pipe)
             self.reach.append(pipe.gate)
             pipe.before |= mine
             if node.pipe == _SERIAL:
@@ -49,7 +54,7 @@ class _Graph:
             return ""
         self.reach.append(0)
         if node.kind == "set":
-            pipe = self.pipes.setdefault(node.source, _Pipe())
+            pipe = self._pipe(node.source)
             known = pipe.gate | pipe.before
             twice = node.group in self.pending
             # Set again before it was waited for: in this order, or in time.
@@ -57,13 +62,18 @@ class _Graph:
                 return f"{node.text} may overtake the wait before it"
             self.pending[node.group] = known
             return ""
+        if node.source == "ALL":
+            for pipe in self.pipes.values():
+                pipe.gate |= mine - 1
+            self.ended = mine - 1
+            return ""
         if node.kind == "barrier":
-            pipe = self.pipes.setdefault(node.source, _Pipe())
+            pipe = self._pipe(node.source)
             pipe.gate |= pipe.before
             return ""
         if node.group not in self.pending:
             return f"{node.text} waits for a flag that is not set"
-        pipe = self.pipes.setdefault(node.target, _Pipe())
+        pipe = self._pipe(node.target)
         pipe.gate |= self.pending.pop(node.group) | mine
         self.waited[node.group] = mine
         return ""

@@ -7,8 +7,17 @@ from collections.abc import Iterator, Sequence
 
 from opslib.codegen.c_style import wrapped
 
-from .machine import POSITIONS, Block, Instruction, Launch, Node
-from .plan import Pointer, Program
+from .machine import (
+    POSITIONS,
+    VECTOR_HALF,
+    Block,
+    Buffer,
+    Instruction,
+    Launch,
+    Node,
+    instructions,
+)
+from .plan import STATUS, Pointer, Program
 
 _WORDS = re.compile(r"[A-Za-z_]\w*")
 # What our headers want to know about the device.
@@ -21,22 +30,30 @@ HEAD = """\
 INCLUDES = """\
 #include "opslib_scalar.h"
 #include "opslib_ascend.h"
-
-using namespace AscendC;
 """
+ROWS = '#include "opslib_ascend_rows.h"\n'
 
 
 def print_unit(programs: Sequence[Program]) -> str:
     """A translation unit of several kernels, whose names differ."""
-    cube = any(x.unit == "cube" for p in programs for x in p.launches)
-    lines = [HEAD + ("#define OPS_WANT_CUBE\n" if cube else "") + INCLUDES]
+    units = {x.unit for p in programs for x in p.launches}
+    wanted = "#define OPS_WANT_CUBE\n" if units & {"cube", "mix"} else ""
+    if "aicore" in units:
+        wanted += "#define OPS_WANT_BLOCKS\n"
+    rows = ROWS if "mix" in units else ""
+    lines = [HEAD + wanted + INCLUDES + rows + "\nusing namespace AscendC;\n"]
     for program in programs:
+        # How many cores may have reported a failure in an earlier launch.
+        reported = 0
+        cores = int(program.pointers[-1].count) // STATUS
         for launch in program.launches:
-            lines += _function(program, launch)
+            lines += _function(program, launch, reported)
+            if any("Report(status" in i.text for i in instructions(launch.body)):
+                reported = max(reported, launch.blocks or cores)
     return "\n".join(lines) + "\n"
 
 
-def _function(program: Program, launch: Launch) -> Iterator[str]:
+def _function(program: Program, launch: Launch, reported: int) -> Iterator[str]:
     kernel = program.kernel
     yield "/*"
     for text in (f"{launch.name}: skeleton {kernel.skeleton}", *kernel.notes):
@@ -49,23 +66,49 @@ def _function(program: Program, launch: Launch) -> Iterator[str]:
             yield f" * {b.scope:4} {at:7} .. {at + b.bytes:7}  {b.name}{note}"
     yield " */"
     pointers = [f"__gm__ uint8_t *{p.argument}" for p in program.pointers]
-    head = f'extern "C" __global__ __{launch.unit}__ void {launch.name}('
+    # A block of a mix kernel is a cube core and two vector cores.
+    mix = launch.unit == "mix"
+    unit = "__mix__(1, 2)" if mix else f"__{launch.unit}__"
+    head = f'extern "C" __global__ {unit} void {launch.name}('
     yield from wrapped(head + ", ".join(pointers) + ") {")
-    body = list(_body(launch.body, 1))
+    body = list(_body(_with_tensors(program, launch), 1))
+    if reported:
+        # An index that is out of bounds must not be read with.
+        guard = [f"if (opslib::Failed(status, {reported})) {{", "    return;", "}"]
+        body = ["    " + line for line in guard] + body
     used = set(_WORDS.findall("\n".join(body)))
     used |= {p.count for p in program.pointers if p.name in used}
-    yield from _arguments(program, used)
-    for b in launch.buffers:
-        at = launch.addresses[b.name]
-        size = b.bytes // program.sizeof(b.ctype)
-        place = f"TPosition::{POSITIONS[b.scope]}, {at}, {size}"
-        yield f"    LocalTensor<{b.ctype}> {b.name}({place});"
+    yield from _arguments(program, used, mix)
     yield from body
     yield "}"
     yield ""
 
 
-def _arguments(program: Program, used: set[str]) -> Iterator[str]:
+def _with_tensors(program: Program, launch: Launch) -> list[Node]:
+    """The body behind the static tensors of its core."""
+    if launch.unit != "mix":
+        return [*_tensors(program, launch, launch.buffers), *launch.body]
+    found: list[Node] = []
+    for half in launch.body:
+        assert isinstance(half, Block)
+        vector = half.head == VECTOR_HALF
+        mine = [b for b in launch.buffers if (b.scope == "ub") == vector]
+        tensors = _tensors(program, launch, mine)
+        found.append(Block(half.kind, half.head, [*tensors, *half.body]))
+    return found
+
+
+def _tensors(
+    program: Program, launch: Launch, buffers: Sequence[Buffer]
+) -> Iterator[Node]:
+    for b in buffers:
+        at = launch.addresses[b.name]
+        size = b.bytes // program.sizeof(b.ctype)
+        place = f"TPosition::{POSITIONS[b.scope]}, {at}, {size}"
+        yield Instruction("S", f"LocalTensor<{b.ctype}> {b.name}({place});")
+
+
+def _arguments(program: Program, used: set[str], mix: bool) -> Iterator[str]:
     """Names for what the function uses of its arguments."""
     *tensors, numbers, reals, status = program.pointers
     counts = [p.count for p in tensors]
@@ -85,13 +128,14 @@ def _arguments(program: Program, used: set[str]) -> Iterator[str]:
     for p in (*tensors, status):
         if p.name in used:
             yield f"    GlobalTensor<{p.ctype}> {p.name};"
-            yield from _bound(p, p.count)
+            yield from _bound(p, p.count, mix)
 
 
-def _bound(p: Pointer, count: str) -> Iterator[str]:
+def _bound(p: Pointer, count: str, mix: bool = False) -> Iterator[str]:
     memory = f"(__gm__ {p.ctype} *){p.argument}"
     if p.private:
-        memory += f" + GetBlockIdx() * {count}"
+        core = "GetBlockIdx() / GetTaskRatio()" if mix else "GetBlockIdx()"
+        memory += f" + {core} * {count}"
     yield from wrapped(f"    {p.name}.SetGlobalBuffer({memory}, {count});")
 
 

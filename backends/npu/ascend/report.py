@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from opslib.ir.binding import Binding
 from opslib.ir.expr import Program
 
 from ..targets import DEFAULT, AscendTarget
-from . import model
+from . import model, tune
+from .arguments import product_of
 from .lower import lower, mangle
 from .machine import Block, Instruction, Launch, Node, Sync, instructions
+from .plan import Program as Made
 
 _CAPACITIES = {"ub": "ub_usable", "l1": "l1", "l0a": "l0a", "l0b": "l0b", "l0c": "l0c"}
 _UNITS = {
@@ -44,6 +47,8 @@ def summary(
         lines += [f"  {text}" for text in capacity]
         lines += [f"  {text}" for text in _pipes(launch)]
         lines += [f"  {text}" for text in _flags(launch)]
+    if binding is not None:
+        lines += _tiles(made, binding, target)
     if binding is not None:
         lines += ["", *_costs(program, binding, target)]
     return "\n".join(lines)
@@ -147,6 +152,29 @@ def _nearest(
                 break
             at += step
     return _touched(flat, pipe, chosen)
+
+
+# Of how many candidates a report tells.
+_SHOWN = 5
+
+
+def _tiles(made: Made, binding: Binding, target: AscendTarget) -> Iterator[str]:
+    """How the products of a call are cut, and how else they might be."""
+    known = {**binding.sizes, **binding.scalars}
+    for cutting in made.cuttings:
+        product = product_of(cutting, made, known)
+        found = tune.ranked(product, target)
+        yield ""
+        yield (
+            f"tiles for [{product.m}, {product.k}] x [{product.k}, {product.n}], "
+            f"{product.batch} times, on paper; {len(found)} candidates, the first is "
+            "taken:"
+        )
+        yield from (f"  {s}" for s in found[:_SHOWN])
+        if len(found) > _SHOWN:
+            yield f"  ... and the last: {found[-1]}"
+        usual = tune.score(product, tune.USUAL, target)
+        yield f"  what all were cut by before: {usual}"
 
 
 def _costs(program: Program, binding: Any, target: AscendTarget) -> Iterator[str]:

@@ -194,8 +194,7 @@ class ScalarPrinter(StatementPrinter):
         condition = self.scalar(s.condition)
         with self.block(f"if (!({condition}))"):
             value, extent = self.operand(s.value, LOOSE), self.operand(s.extent, LOOSE)
-            for place, text in enumerate(("1", str(s.check), value, extent)):
-                self.line(f"opslib::Put(status, {place}, {text});")
+            self.line(f"opslib::Report(status, {s.check}, {value}, {extent});")
             self.line("return;")
 
     # -- control ---------------------------------------------------------------------

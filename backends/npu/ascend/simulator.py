@@ -24,11 +24,18 @@ from opslib.ir.printer import fingerprint
 from opslib.lowering.passes import show
 from opslib.runtime import cache, toolchain
 from opslib.runtime.failures import failed_check
+from opslib.runtime.gathering import Gathered, NotCompiled, current
+from opslib.runtime.gathering import gathering as _gathering
 
 from ..targets import DEFAULT, AscendTarget
-from .arguments import chosen, integer_argument, prepare, within
-from .gathering import Gathered, NotCompiled, current
-from .gathering import gathering as _gathering
+from .arguments import (
+    chosen,
+    failure,
+    integer_argument,
+    no_failures,
+    prepare,
+    within,
+)
 from .lower import lower, mangle
 from .plan import Program, number
 from .renderer import print_unit
@@ -85,7 +92,9 @@ def with_entries(text: str, programs: Sequence[Program]) -> str:
     lines = [text, '#include "opslib_twin_entry.h"']
     for program in programs:
         for launch in program.launches:
-            lines.append(f"OPSLIB_TWIN_ENTRY({launch.name}, {len(program.pointers)})")
+            kind = "MIX_ENTRY" if launch.unit == "mix" else "ENTRY"
+            count = len(program.pointers)
+            lines.append(f"OPSLIB_TWIN_{kind}({launch.name}, {count})")
     return "\n".join(lines) + "\n"
 
 
@@ -123,12 +132,12 @@ class SimulatedKernel:
         entries = self._compiled()
         given = [np.ascontiguousarray(a) for a in inputs]
         results = self._results(sizes, scalars)
-        status = run(
+        failed = run(
             self.made, entries, given, results, sizes, scalars, self.target,
             self.program.name, self.counters,
         )  # fmt: skip
-        if status[0]:
-            raise failed_check(self.program, *status[1:])
+        if failed is not None:
+            raise failed_check(self.program, *failed)
         return results
 
     def _compiled(self) -> list[Any]:
@@ -174,8 +183,8 @@ def run(
     title: str,
     counters: dict[str, list[int]] | None = None,
     cores: int = 0,
-) -> list[int]:
-    """Launches a program on the twin; returns its status words.
+) -> tuple[int, int, int] | None:
+    """Launches a program on the twin; returns the check that failed (`failure`), if any.
 
     `cores`, if not 0, is how many of the chip's cores are used.
 
@@ -185,7 +194,7 @@ def run(
     """
     found = prepare(made, inputs, outputs, sizes, scalars, target, np.zeros)
     arrays = found.arrays
-    status = np.zeros(4, np.int64)
+    status = no_failures(target)
     arrays += [found.numbers, found.reals, status]
     keep = [a if a.nbytes else np.zeros(1, a.dtype) for a in arrays]
     pointers = _FFI.new("void *[]", [_FFI.cast("void *", a.ctypes.data) for a in keep])
@@ -193,7 +202,7 @@ def run(
     report = _FFI.new("char[]", _REPORT)
     for k, launch in chosen(made, sizes, scalars):
         counted = _FFI.new("uint64_t[]", COUNTERS)
-        most = target.cubes if launch.unit == "cube" else target.vectors
+        most = target.vectors if launch.unit == "vector" else target.cubes
         blocks = launch.blocks or cores or most
         bad = entries[k](blocks, pointers, nbytes, report, _REPORT, counted, COUNTERS)
         if counters is not None:
@@ -202,15 +211,13 @@ def run(
             shapes = ", ".join(str(tuple(a.shape)) for a in (*inputs, *outputs))
             text = _FFI.string(report).decode("utf-8", "replace")
             raise KernelError(
-                f"{title} on npu:ascend-sim with arrays of {shapes}: {bad} findings "
-                f"of the twin in {launch.name}: {described(text)}",
+                f"{title} on the {target.number} twin with arrays of {shapes}: {bad} "
+                f"findings in {launch.name}: {described(text)}",
                 code="E0804",
                 help="this is a bug of the Ascend code generator; report it with the "
                 "kernel's source",
             )
-        if status[0]:
-            break
-    return [int(v) for v in status]
+    return failure(status)
 
 
 def described(report: str) -> str:
@@ -250,10 +257,12 @@ def build(
 
 
 def _fill(kernels: Sequence[SimulatedKernel]) -> None:
-    """Compiles kernels of one target in one unit."""
-    _, entries = build([k.made for k in kernels], kernels[0].target)
-    for k, mine in zip(kernels, entries, strict=True):
-        k.entries = mine
+    """Compiles kernels, those of one target in one unit."""
+    for target in dict.fromkeys(k.target for k in kernels):
+        mine = [k for k in kernels if k.target is target]
+        _, entries = build([k.made for k in mine], target)
+        for k, found in zip(mine, entries, strict=True):
+            k.entries = found
 
 
 def gathering() -> AbstractContextManager[Gathered]:

@@ -7,14 +7,21 @@ is not ordered at a distance of two turns is not ordered at any.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, combinations, permutations
 
 from .machine import Block, Instruction, Node, Sync
 
 TURNS = 3
-# Kernels with more blocks than this have their blocks skipped in fewer combinations.
-_MANY = 24
+# Up to so many ranges are empty in every combination, more of them by twos.
+_FEW = 4
+# Blocks, by their ids.
+_Group = tuple[int, ...]
+_VARIABLE = re.compile(r"for \(\w+ (\w+) = ")
+_ASSIGNED = re.compile(r"(const )?(?:\w+ )?(\w+) [-+*/]?= (.*)")
+_NAMES = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,82 @@ def runs(body: list[Node]) -> Iterator[list[Step]]:
     """The runs that are enough to judge a kernel."""
     found = list(_blocks(body))
     depths = [d for b, d in found if b.kind == "loop"]
-    yield list(_run(body, {}, {}, TURNS))
+    yield _run(body, {}, {}, TURNS)
     # Inner loops that run once: nothing of their own turns orders outer ones.
     for depth in range(max(depths, default=-1) + 1):
         once = {id(b): 1 for b, d in found if b.kind == "loop" and d >= depth}
-        yield list(_run(body, once, {}, TURNS))
+        yield _run(body, once, {}, TURNS)
     for choice in _choices(body, {}):
-        yield list(_run(body, {}, choice, 2))
+        yield _run(body, {}, choice, 2)
     blocks = [b for b, _ in found if b.kind != "scope" and b.head != "else"]
-    if len(blocks) <= _MANY:
-        for block in blocks:
-            yield list(_run(body, {id(block): 0}, {}, 2))
+    alike = _alike(blocks)
+    for skipped in _subsets(body, alike):
+        yield _run(body, dict.fromkeys(chain(*skipped), 0), {}, 2)
+    # What is skipped in some turns only, as with rows of different lengths.
+    varying = _varying(body)
+    for head, blocks_of in alike.items():
+        if varying & set(_NAMES.findall(head)):
+            for first in range(2):
+                phases = dict.fromkeys(blocks_of, first)
+                yield _run(body, {}, {}, TURNS, phases=phases)
+    for phases in _in_turn(body):
+        yield _run(body, {}, {}, TURNS, phases=phases)
+
+
+def _subsets(
+    body: Sequence[Node], alike: dict[str, _Group]
+) -> Iterator[tuple[_Group, ...]]:
+    """Which blocks to skip at once: each condition's, and those of several loops.
+
+    A call may have any of its ranges empty.
+    """
+    yield from ((group,) for group in alike.values())
+    around = dict(_around(body, frozenset()))
+    loops = [group for head, group in alike.items() if head.startswith("for ")]
+
+    def apart(first: _Group, second: _Group) -> bool:
+        """Whether skipping one of the two leaves some of the other."""
+        outer = set(second)
+        return any(outer.isdisjoint(around[each]) for each in first)
+
+    for size in range(2, (_FEW if len(loops) <= _FEW else 2) + 1):
+        for chosen in combinations(loops, size):
+            if all(apart(*two) for two in permutations(chosen, 2)):
+                yield chosen
+
+
+def _around(
+    body: Sequence[Node], above: frozenset[int]
+) -> Iterator[tuple[int, frozenset[int]]]:
+    """Blocks, by id, with those that they are in."""
+    for node in body:
+        if isinstance(node, Block):
+            yield id(node), above
+            yield from _around(node.body, above | {id(node)})
+
+
+def _varying(body: Sequence[Node]) -> set[str]:
+    """Variables that may change from turn to turn of a loop."""
+    found: set[str] = set()
+
+    def visit(nodes: Sequence[Node], inside: bool) -> None:
+        for node in nodes:
+            if isinstance(node, Block):
+                name = _VARIABLE.match(node.head)
+                if name is not None:
+                    found.add(name[1])
+                visit(node.body, inside or node.kind == "loop")
+            elif isinstance(node, Instruction) and node.pipe == "S" and inside:
+                made = _ASSIGNED.match(node.text)
+                if made is None:
+                    continue
+                constant, name_of, value = made.groups()
+                read = "GetValue" in value or found & set(_NAMES.findall(value))
+                if read or not constant:
+                    found.add(name_of)
+
+    visit(body, False)
+    return found
 
 
 def _choices(body: Sequence[Node], above: dict[int, bool]) -> Iterator[dict[int, bool]]:
@@ -62,6 +134,39 @@ def _choices(body: Sequence[Node], above: dict[int, bool]) -> Iterator[dict[int,
         yield from _choices(node.body, here)
 
 
+def _alike(blocks: Sequence[Block]) -> dict[str, _Group]:
+    """Blocks that are skipped together, by the condition that they are under.
+
+    The ranges of an operator are few: loops that end at the same place, whatever their
+    variables are called, run no turn in the same calls.
+    """
+    found: dict[str, list[int]] = {}
+    for block in blocks:
+        name = _VARIABLE.match(block.head)
+        head = re.sub(rf"\b{name[1]}\b", "", block.head) if name else block.head
+        found.setdefault(head, []).append(id(block))
+    return {head: tuple(ids) for head, ids in found.items()}
+
+
+def _in_turn(body: Sequence[Node], within: bool = False) -> Iterator[dict[int, int]]:
+    """For branches of one loop, turns in which to take them: never two in a row.
+
+    In a pipeline of stages each stage is a branch; in its first turn only the first one
+    is taken, and in its last turn only the last.
+    """
+    branches = [
+        n for k, n in enumerate(body)
+        if isinstance(n, Block) and n.kind == "branch" and n.head != "else"
+        and not has_else(body, k)
+    ]  # fmt: skip
+    if within and len(branches) > 1:
+        for first in range(2):
+            yield {id(b): (k + first) % 2 for k, b in enumerate(branches)}
+    for node in body:
+        if isinstance(node, Block):
+            yield from _in_turn(node.body, node.kind == "loop")
+
+
 def _blocks(body: Sequence[Node], depth: int = 0) -> Iterator[tuple[Block, int]]:
     """Blocks, with the number of loops around each."""
     for node in body:
@@ -75,28 +180,41 @@ def _run(
     limits: dict[int, int],
     choice: dict[int, bool],
     turns: int,
-    path: tuple[tuple[int, int], ...] = (),
-    loops: tuple[tuple[int, int], ...] = (),
-    turn: int = 0,
-) -> Iterator[Step]:
-    for place, node in enumerate(body):
-        here = (*path, (turn, place))
-        if not isinstance(node, Block):
-            yield Step(node, here, loops)
-            continue
-        count = turns if node.kind == "loop" else 1
-        # Deep nests need no more than two turns of the inner loops for each outer one.
-        if node.kind == "loop" and len(loops) >= 2:
-            count = min(count, 2)
-        count = min(count, limits.get(id(node), count))
-        if has_else(body, place) or node.head == "else":
-            # Of two branches one is taken; which, changes with the turns around them.
-            swaps = sum(n for _, n in loops) % 2 == 1
-            if not choice.get(id(node), swaps == (node.head == "else")):
+    phases: dict[int, int] | None = None,
+) -> list[Step]:
+    """One run; see `runs` for what is taken how often."""
+    out: list[Step] = []
+
+    def follow(
+        body: Sequence[Node],
+        path: tuple[tuple[int, int], ...],
+        loops: tuple[tuple[int, int], ...],
+        turn: int,
+    ) -> None:
+        for place, node in enumerate(body):
+            here = (*path, (turn, place))
+            if not isinstance(node, Block):
+                out.append(Step(node, here, loops))
+                continue
+            count = turns if node.kind == "loop" else 1
+            # Deep nests need no more than two turns of the inner loops for each outer
+            # one.
+            if node.kind == "loop" and len(loops) >= 2:
+                count = min(count, 2)
+            count = min(count, limits.get(id(node), count))
+            if has_else(body, place) or node.head == "else":
+                # Of two branches one is taken; which, changes with the turns around.
+                swaps = sum(n for _, n in loops) % 2 == 1
+                if not choice.get(id(node), swaps == (node.head == "else")):
+                    count = 0
+            if phases and turn % 2 != phases.get(id(node), turn % 2):
                 count = 0
-        for each in range(count):
-            inner = (*loops, (node.number, each)) if node.kind == "loop" else loops
-            yield from _run(node.body, limits, choice, turns, here, inner, each)
+            for each in range(count):
+                inner = (*loops, (node.number, each)) if node.kind == "loop" else loops
+                follow(node.body, here, inner, each)
+
+    follow(body, (), (), 0)
+    return out
 
 
 def has_else(body: Sequence[Node], place: int) -> bool:

@@ -202,7 +202,7 @@ class TileValues:
             return value
         into = self.new("float")
         if value.kind == "int32_t":
-            self.emit("Cast", into, (value.name,), "RoundMode::CAST_RINT")
+            self.emit("Cast", into, (value.name,), "RoundMode::CAST_NONE")
             return Value("float", into)
         ones = self.splat(Const(1.0, FLOAT32), "float")
         self.select(into, value.name, ones, "0.0f")
@@ -245,7 +245,7 @@ class TileValues:
             if target.bits < 32 and target != source:
                 ctype = "half" if target.name == "float16" else "bfloat16_t"
                 short = self.tiles.temporary(ctype)
-                self.emit("Cast", short, (made.name,), "RoundMode::CAST_RINT")
+                self.emit("Cast", short, (made.name,), narrowing(ctype))
                 into = self.new("float")
                 self.emit("Cast", into, (short,), "RoundMode::CAST_NONE")
                 self.tiles.free(short)
@@ -612,6 +612,15 @@ class TileValues:
 
     def _do_isfinite(self, x: Value) -> Value:
         return self._magnitude(x, "LT")
+
+
+def narrowing(ctype: str) -> str:
+    """The mode that rounds floats to a type of 16 bits, to the nearest.
+
+    CAST_NONE is CAST_RINT where something is lost, and the one that 310P has for half
+    (the example of atlas_ascendc_10_00044).
+    """
+    return f"RoundMode::CAST_{'NONE' if ctype == 'half' else 'RINT'}"
 
 
 def _is_number(text: str) -> bool:

@@ -6,12 +6,7 @@ is planted must not reach other tests.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,98 +14,12 @@ from opslib.backends.npu.acl.device import architecture
 from opslib.backends.npu.acl.errors import acl_error
 
 from opslib.errors import BackendUnavailable, CompileError, KernelError
-from opslib.runtime.toolchain import native_folder
 
-FAKE = Path(__file__).parent / "fake_cann"
+from .acl_runs import Run, outcome
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="the fake CANN is compiled with g++"
 )
-
-
-@pytest.fixture(scope="session")
-def cann(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as ASCEND_HOME_PATH names one, with the two fakes in lib64."""
-    home = tmp_path_factory.mktemp("cann")
-    (home / "lib64").mkdir()
-    for name in ("ascendcl", "acl_rtc"):
-        command = ["g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-Wall", "-Werror"]
-        command += ["-o", str(home / "lib64" / f"lib{name}.so")]
-        command += [str(FAKE / f"{name}.cpp"), "-ldl", "-pthread"]
-        subprocess.run(command, check=True, timeout=120)
-    return home
-
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="session")
-def warm(cann: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that holds the binary of exp, and the verdict that it is right."""
-    folder = tmp_path_factory.mktemp("warm") / "cache"
-    script = "opslib.exp(x, backend='npu')"
-    outcome(_python(script, {"ASCEND_HOME_PATH": str(cann)}, folder))
-    return folder
-
-
-def _python(
-    script: str, environment: dict[str, str], cache: Path
-) -> subprocess.CompletedProcess[str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("ASCEND_")}
-    return subprocess.run(
-        [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)],
-        env={
-            **inherited,
-            "FAKE_CANN_INCLUDE": str(native_folder() / "ascend"),
-            "OPSLIB_CACHE_DIR": str(cache),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-@pytest.fixture
-def run(cann: Path, warm: Path, tmp_path: Path) -> Run:
-    """Runs a script where CANN is, with a kernel cache of its own."""
-
-    def call(
-        script: str, home: Path | None = cann, *, cold: bool = False, **more: str
-    ) -> subprocess.CompletedProcess[str]:
-        cache = tmp_path / "cache"
-        if not cold and not cache.exists():
-            shutil.copytree(warm, cache)
-        given = {} if home is None else {"ASCEND_HOME_PATH": str(home)}
-        return _python(script, {**given, **more}, cache)
-
-    return call
-
-
-PREAMBLE = """
-import numpy as np
-import opslib
-from opslib.backends.npu.acl.library import acl
-from opslib.backends.npu.acl.device import context
-
-def fake():
-    import cffi
-    ffi = cffi.FFI()
-    ffi.cdef('''void fake_acl_fail(const char *, int, const char *);
-                void fake_acl_limit(size_t); size_t fake_acl_live(void);
-                long fake_acl_launches(void);''')
-    return ffi.dlopen(acl().path)
-
-rng = np.random.default_rng(1)
-x = rng.normal(size=(33, 70)).astype(np.float32)
-"""
-
-
-def outcome(done: subprocess.CompletedProcess[str]) -> str:
-    """What a script printed; fails with its errors if it failed."""
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_from_call_to_result(run: Run) -> None:
@@ -269,14 +178,130 @@ def test_an_index_out_of_bounds_is_raised(run: Run) -> None:
     """The kernel's check reaches the caller, as on every backend."""
     text = outcome(
         run("""
-        try:
-            opslib.take(x, np.array([99]), axis=0, backend="npu")
-        except IndexError as error:
-            print(error)
+        # Of many cores at once, too.
+        for count in (1, 4, 500):
+            try:
+                opslib.take(x, np.full(count, 99), axis=0, backend="npu")
+            except IndexError as error:
+                print(error)
         """)
     )
-    assert "99" in text
+    assert text.count("holds 99") == 3
     assert "33" in text
+
+
+def test_failed_checks_wait_for_no_launch(run: Run) -> None:
+    """The host waits for nothing until it asks for a result; then it is told."""
+    text = outcome(
+        run("""
+        here, waits = context(0), fake().fake_acl_waits
+        held = here.upload(x)
+        good = here.upload(np.array([3, 0, 32], dtype=np.int32))
+        bad = here.upload(np.array([3, 99, -77], dtype=np.int32))
+        # Plans and verdicts first.
+        some = np.array([3, 0, 32], dtype=np.int32)
+        take = opslib.take.plan(x, some, axis=0, backend="npu")
+        exp = opslib.exp.plan(x, backend="npu")
+        before = waits()
+        kept = [take.run([held, good], None)[0] for _ in range(5)]
+        lost = take.run([held, bad], None)
+        (last,) = exp.run([held], None)
+        print("waited", waits() - before)
+        try:
+            here.synchronize()
+        except opslib.OpslibError as error:
+            print(type(error).__name__, error)
+        # What was right is still there, and the error is told once.
+        print(all((here.download(k) == x[[3, 0, 32]]).all() for k in kept))
+        print(np.allclose(here.download(last), np.exp(x), rtol=1e-5))
+        """)
+    )
+    waited, error, *rest = text.splitlines()
+    assert waited == "waited 0"
+    assert error.startswith("OperandIndexError")
+    assert "indices holds 99" in error
+    assert rest[-2:] == ["True", "True"]
+
+
+def test_a_deferred_error_is_not_taken_for_a_verdict(run: Run) -> None:
+    """A kernel's first self-check comes after an error that another call left."""
+    text = outcome(
+        run("""
+        here = context(0)
+        held = here.upload(x)
+        bad = here.upload(np.array([99], dtype=np.int32))
+        one = np.array([3], dtype=np.int32)
+        opslib.take.plan(x, one, axis=0, backend="npu").run([held, bad], None)
+        try:
+            opslib.negative(x, backend="npu")
+        except IndexError as error:
+            print("of take:", "take" in str(error))
+        with opslib.receipts() as found:
+            y = opslib.negative(x, backend="npu")
+        print(found[-1].device, (y == -x).all())
+        """)
+    )
+    assert text == "of take: True\nnpu:ascend:0 True\n"
+
+
+def test_more_launches_than_pinned_memory_holds(run: Run) -> None:
+    """Arguments beyond it are copied the slow way; nothing is overwritten."""
+    text = outcome(
+        run("""
+        from opslib.backends.npu.acl import device
+        device._STAGE_BYTES = 1024
+        here = context(0)
+        held = [here.upload(x + k) for k in range(12)]
+        exp = opslib.exp.plan(x, backend="npu")
+        made = [exp.run([h], None)[0] for h in held]
+        print(all(np.allclose(here.download(m), np.exp(x + k), rtol=1e-5)
+                  for k, m in enumerate(made)))
+        """)
+    )
+    assert text == "True\n"
+
+
+def test_views_are_made_on_the_chip(run: Run) -> None:
+    """Transposed and broadcast by a kernel: the host waits for nothing."""
+    text = outcome(
+        run("""
+        from opslib.backends.npu.acl import views
+        from opslib.backends.npu.acl.device import chips
+        from opslib.ir.view import View
+        here, chip, waits = context(0), chips()[0], fake().fake_acl_waits
+        cases = [
+            ((5, 7), (1, 0), (7, 5), (7, 5)),
+            ((2, 3, 1, 5), (3, 2, 0, 1), (5, 6), (5, 6)),
+            ((4, 1, 3), (0, 1, 2), (4, 1, 3), (4, 6, 3)),
+            ((3,), (0,), (1, 3), (5, 3)),
+            ((3, 4), (1, 0), (4, 1, 3), (4, 2, 3)),
+            ((0, 3), (1, 0), (3, 0), (3, 0)),
+            ((), (), (), ()),
+            ((2, 3), (0, 1), (6,), (6,)),
+        ]
+        for dtype in (np.float32, np.int64, np.bool_):
+            for shape, order, middle, extents in cases:
+                a = (rng.normal(size=shape) * 50).astype(dtype)
+                held = here.upload(a)
+                before = waits()
+                seen = views.viewed(held, View(order, middle, extents), chip)
+                assert waits() == before, (dtype, shape, order)
+                got = here.download(seen)
+                want = np.broadcast_to(a.transpose(order).reshape(middle), extents)
+                assert got.dtype == want.dtype and (got == want).all(), (shape, order)
+        # A thousand shapes of a transposition are one kernel.
+        count = views.copying.cache_info().misses
+        for n in range(2, 12):
+            a = rng.normal(size=(n, n + 1)).astype(np.float32)
+            view = View((1, 0), (n + 1, n), (n + 1, n))
+            got = here.download(views.viewed(here.upload(a), view, chip))
+            assert (got == a.T).all()
+        print(views.copying.cache_info().misses - count)
+        y = opslib.softmax(x, axis=0, backend="npu")
+        print(np.allclose(y, opslib.softmax(x, axis=0, backend="numpy"), atol=1e-6))
+        """)
+    )
+    assert text == "0\nTrue\n"
 
 
 def test_another_thread_has_its_own_binding(run: Run) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from opslib.backends.npu.acl.requirements import requirements
 from opslib.backends.npu.ascend import model, report
-from opslib.backends.npu.ascend.cube import Tile
 from opslib.backends.npu.ascend.model_chips import CHIPS
+from opslib.backends.npu.ascend.tune import Tile
 from opslib.backends.npu.targets import TARGETS
 
 from opslib.errors import BackendUnavailable

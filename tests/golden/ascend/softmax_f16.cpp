@@ -93,7 +93,7 @@ extern "C" __global__ __vector__ void op_softmax_f16_rows(__gm__ uint8_t *x_memo
         Div(t_4, t_3, t_2, count);
         PipeBarrier<PIPE_V>();
         WaitFlag<HardEvent::MTE3_V>(0);
-        Cast(out, t_4, RoundMode::CAST_RINT, count);
+        Cast(out, t_4, RoundMode::CAST_NONE, count);
         SetFlag<HardEvent::V_MTE3>(0);
         WaitFlag<HardEvent::V_MTE3>(0);
         opslib::Store(y[b0 * y_stride0 + 0], out, count);
@@ -157,6 +157,7 @@ extern "C" __global__ __vector__ void op_softmax_f16(__gm__ uint8_t *x_memory,
     SetFlag<HardEvent::MTE3_V>(1);
     SetFlag<HardEvent::S_V>(0);
     SetFlag<HardEvent::S_V>(1);
+    SetFlag<HardEvent::MTE2_MTE3>(0);
     for (int64_t b0 = (int64_t)GetBlockIdx(); b0 < batch0; b0 += (int64_t)GetBlockNum()) {
         PipeBarrier<PIPE_V>();
         Duplicate(sums, -INFINITY, TILE);
@@ -214,9 +215,11 @@ extern "C" __global__ __vector__ void op_softmax_f16(__gm__ uint8_t *x_memory,
             opslib::Store(e_row[i], t_3, count_2);
             SetFlag<HardEvent::MTE3_V>(0);
         }
+        WaitFlag<HardEvent::MTE2_MTE3>(0);
         SetFlag<HardEvent::MTE3_MTE2>(0);
         Duplicate(sums, 0.0f, TILE);
         WaitFlag<HardEvent::MTE3_MTE2>(0);
+        SetFlag<HardEvent::MTE2_MTE3>(0);
         PipeBarrier<PIPE_V>();
         for (int64_t j2 = 0; j2 < n; j2 += TILE) {
             const uint32_t count_3 = static_cast<uint32_t>(ops_minimum_i64(n - j2, TILE));
@@ -246,13 +249,14 @@ extern "C" __global__ __vector__ void op_softmax_f16(__gm__ uint8_t *x_memory,
             SetFlag<HardEvent::V_MTE2>(1);
             PipeBarrier<PIPE_V>();
             WaitFlag<HardEvent::MTE3_V>(1);
-            Cast(out, t, RoundMode::CAST_RINT, count_4);
+            Cast(out, t, RoundMode::CAST_NONE, count_4);
             SetFlag<HardEvent::V_MTE3>(1);
             WaitFlag<HardEvent::V_MTE3>(1);
             opslib::Store(y[b0 * y_stride0 + i_1], out, count_4);
             SetFlag<HardEvent::MTE3_V>(1);
         }
     }
+    WaitFlag<HardEvent::MTE2_MTE3>(0);
     WaitFlag<HardEvent::S_V>(1);
     WaitFlag<HardEvent::S_V>(0);
     WaitFlag<HardEvent::MTE3_V>(1);

@@ -207,6 +207,29 @@ KERNEL(good_cache_whole) {
                              DcciDst::CACHELINE_OUT>(g);
 }
 
+// ---- behind an argument of 20 bytes, where 310P may look and find nothing
+void behind(const LocalTensor<float>& a, __gm__ uint8_t* x, uint32_t count) {
+    DataCopy(a, gm<float>(x, 5), count);
+    PipeBarrier<PIPE_ALL>();
+}
+KERNEL(behind_the_end) {
+    auto a = ub<float>(0, 8), b = ub<float>(32, 8);
+    behind(a, x, 8);
+    Adds(b, a, 1.0f, 5);
+}
+KERNEL(behind_the_end_used) {
+    auto a = ub<float>(0, 8), b = ub<float>(32, 8);
+    behind(a, x, 8);
+    Adds(b, a, 1.0f, 6);
+}
+KERNEL(behind_the_end_too_far) { behind(ub<float>(0, 16), x, 16); }
+KERNEL(behind_the_end_written) {
+    auto a = ub<float>(0, 8);
+    Duplicate(a, 1.0f, 8);
+    PipeBarrier<PIPE_ALL>();
+    DataCopy(gm<float>(z, 5), a, 8);
+}
+
 // ---- ranges
 KERNEL(bad_block_count) {
     auto a = ub<float>(0, 40000);

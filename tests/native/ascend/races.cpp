@@ -106,6 +106,59 @@ KERNEL(ordered_handed_on) {
     DataCopyPad(gm<float>(z, 64), a, kRow);
 }
 
+// A flag is set again once its wait is known to have passed: V says so to MTE2.
+KERNEL(ordered_set_again) {
+    auto a = ub<float>(0, 64);
+    for (int t = 0; t < 3; t++) {
+        SetFlag<HardEvent::MTE2_V>(0);
+        WaitFlag<HardEvent::MTE2_V>(0);  // drops: overtaken
+        SetFlag<HardEvent::V_MTE2>(0);
+        WaitFlag<HardEvent::V_MTE2>(0);  // drops: overtaken
+    }
+    DataCopyPad(a, gm<float>(x, 64), kRow, kNoPad);
+}
+// The same by way of a third pipe, and by the scalar unit, which is in order.
+KERNEL(ordered_set_again_by_way) {
+    auto a = ub<float>(0, 64);
+    for (int t = 0; t < 2; t++) {
+        SetFlag<HardEvent::MTE2_V>(0);
+        WaitFlag<HardEvent::MTE2_V>(0);  // drops: overtaken
+        SetFlag<HardEvent::V_S>(0);
+        WaitFlag<HardEvent::V_S>(0);  // drops: overtaken
+        SetFlag<HardEvent::S_MTE2>(0);
+        WaitFlag<HardEvent::S_MTE2>(0);  // drops: overtaken
+    }
+    DataCopyPad(a, gm<float>(x, 64), kRow, kNoPad);
+}
+// Nothing but the program's order puts the second SetFlag after the first WaitFlag.
+KERNEL(overtaken_in_a_loop) {
+    for (int t = 0; t < 2; t++) {
+        SetFlag<HardEvent::MTE2_V>(0);   // overtaken: MTE2_V
+        WaitFlag<HardEvent::MTE2_V>(0);  // waited
+    }
+}
+KERNEL(overtaken_with_work) {
+    auto a = ub<float>(0, 64), b = ub<float>(256, 64);
+    DataCopyPad(a, gm<float>(x, 64), kRow, kNoPad);
+    SetFlag<HardEvent::MTE2_V>(1);
+    WaitFlag<HardEvent::MTE2_V>(1);  // waited
+    Adds(b, a, 1.0f, 64);
+    SetFlag<HardEvent::MTE2_V>(0);
+    DataCopyPad(a[32], gm<float>(y, 64), DataCopyExtParams{1, 0, 0, 0, 0}, kNoPad);
+    WaitFlag<HardEvent::MTE2_V>(0);
+    SetFlag<HardEvent::MTE2_V>(1);  // overtaken: MTE2_V
+    WaitFlag<HardEvent::MTE2_V>(1);
+}
+// V tells MTE2 of what it did before the wait, which does not say that it passed it.
+KERNEL(overtaken_told_too_early) {
+    SetFlag<HardEvent::MTE2_V>(0);
+    SetFlag<HardEvent::V_MTE2>(0);
+    WaitFlag<HardEvent::MTE2_V>(0);  // waited
+    WaitFlag<HardEvent::V_MTE2>(0);
+    SetFlag<HardEvent::MTE2_V>(0);  // overtaken: MTE2_V
+    WaitFlag<HardEvent::MTE2_V>(0);
+}
+
 // ---- planted races, one each
 KERNEL(race_write_read) {
     auto a = ub<float>(0, 64), b = ub<float>(256, 64);
@@ -152,6 +205,15 @@ KERNEL(race_barrier_of_another_pipe) {
     Duplicate(a, 1.0f, 64);
     PipeBarrier<PIPE_MTE2>();
     Adds(a, a, 1.0f, 64);
+}
+// Adds reads and writes b; that it reads it, too, does not hide Mul's read.
+KERNEL(race_in_place) {
+    auto a = ub<float>(0, 64), b = ub<float>(256, 64);
+    Duplicate(a, 1.0f, 64);
+    Duplicate(b, 1.0f, 64);
+    PipeBarrier<PIPE_V>();
+    Mul(a, a, b, 64);
+    Adds(b, b, 1.0f, 64);
 }
 KERNEL(race_scalar_store) {
     auto a = ub<float>(0, 64), b = ub<float>(256, 64);
@@ -257,6 +319,7 @@ KERNEL(interpreted) {
             case 8: PipeBarrier<PIPE_V>(); break;
             case 9: PipeBarrier<PIPE_MTE2>(); break;
             case 10: PipeBarrier<PIPE_MTE3>(); break;
+            case 12: Adds(block, block, 1.0f, 8); break;
             default: PipeBarrier<PIPE_ALL>(); break;
         }
     }

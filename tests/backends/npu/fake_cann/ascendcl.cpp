@@ -13,9 +13,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -31,8 +33,8 @@ constexpr size_t kRoom = size_t{1} << 32;  // bytes of the device, given out onc
 std::mutex lock;
 std::atomic<bool> initialised{false};
 std::map<std::string, std::pair<int, std::string>> planted;
-std::map<uintptr_t, size_t> allocations;
-std::atomic<long> launches{0};
+std::map<uintptr_t, size_t> allocations, pinned;
+std::atomic<long> launches{0}, waits{0};
 uint8_t* device_side = nullptr;  // what callers see: no access
 uint8_t* host_side = nullptr;    // the same bytes, for this library
 size_t used = 0, limit = kRoom;
@@ -101,6 +103,7 @@ struct Stream {
         changed.notify_all();
     }
     int wait() {
+        ++waits;
         std::unique_lock<std::mutex> hold(guard);
         changed.wait(hold, [this] { return work.empty() && !busy; });
         if (!error) return 0;
@@ -145,6 +148,17 @@ size_t fake_acl_live() {
     return allocations.size();
 }
 long fake_acl_launches() { return launches; }
+// How often the host waited for a stream.
+long fake_acl_waits() { return waits; }
+
+// What the fake operator library (opapi.cpp) needs of the device.
+uint8_t* fake_acl_behind(const void* address, size_t* left) { return behind(address, left); }
+int fake_acl_begin(const char* call) { return begin(call); }
+int fake_acl_error(int code, const char* text) { return fail(code, text); }
+void fake_acl_post(void* stream, void (*job)(void*), void* argument) {
+    ++launches;
+    static_cast<Stream*>(stream)->post([job, argument] { job(argument); });
+}
 
 int aclInit(const char*) {
     std::lock_guard<std::mutex> hold(lock);
@@ -217,6 +231,20 @@ int aclrtFree(void* pointer) {
     return 0;
 }
 
+int aclrtMallocHost(void** pointer, size_t size) {
+    if (int code = begin("aclrtMallocHost")) return code;
+    *pointer = malloc(size);
+    std::lock_guard<std::mutex> hold(lock);
+    pinned[reinterpret_cast<uintptr_t>(*pointer)] = size;
+    return 0;
+}
+static bool is_pinned(const void* address) {
+    auto at = reinterpret_cast<uintptr_t>(address);
+    std::lock_guard<std::mutex> hold(lock);
+    auto next = pinned.upper_bound(at);
+    return next != pinned.begin() && at < std::prev(next)->first + std::prev(next)->second;
+}
+
 static int copy(void* target, size_t room, const void* source, size_t count, int kind) {
     size_t left = 0;
     if (count > room) return fail(kInvalid, "copy: larger than the target");
@@ -238,6 +266,16 @@ int aclrtMemcpy(void* target, size_t room, const void* source, size_t count, int
 int aclrtMemcpyAsync(void* target, size_t room, const void* source, size_t count,
                      int kind, void* stream) {
     if (int code = begin("aclrtMemcpyAsync")) return code;
+    if (kind == 1 && is_pinned(source)) {
+        // Read when the stream comes to it, not now.
+        auto* queue = static_cast<Stream*>(stream);
+        queue->post([=] {
+            if (int code = copy(target, room, source, count, kind)) {
+                queue->failed(code, "aclrtMemcpyAsync");
+            }
+        });
+        return 0;
+    }
     // As documented for host memory that is not pinned: done when it returns.
     if (int code = static_cast<Stream*>(stream)->wait()) return code;
     return copy(target, room, source, count, kind);

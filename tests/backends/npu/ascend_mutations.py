@@ -1,0 +1,652 @@
+"""Every flag of every generated kernel, taken away in turn on the twin.
+
+Kernels are those of the whole catalogue, with tiles of the least length, so that calls
+of a few hundred elements run every loop several times. Sizes are drawn around that
+length and below: loops run no turn, one, two and many, rows fit a tile or do not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from opslib.backends.npu.ascend import (
+    allocate,
+    cube,
+    device,
+    machine,
+    plan,
+    renderer,
+    simulator,
+)
+from opslib.backends.npu.ascend.arguments import (
+    chosen,
+    failure,
+    no_failures,
+    prepare,
+    within,
+)
+from opslib.backends.npu.ascend.lower import lower
+from opslib.backends.npu.targets import DEFAULT
+
+from opslib.dispatch.coalesce import coalesce
+from opslib.dispatch.handle import Handle
+from opslib.dispatch.judging import in_program_axes
+from opslib.dispatch.plan import program_for
+from opslib.dispatch.strides import strides_of
+from opslib.errors import OpslibError
+from opslib.ir.binding import Binding
+from opslib.ir.dtypes import DTYPES
+from opslib.ir.expr import Program
+from opslib.ir.statics import NotStatic
+from opslib.runtime import cache as kernel_cache
+from opslib.runtime import toolchain
+from opslib.testing import inputs, shapes
+
+from .ascend_cases import FFI, SYNC
+
+_UNFIT = (OpslibError, ArithmeticError, LookupError, NotStatic, TypeError, ValueError)
+
+# The least tile of a vector kernel, and a small block for the cube with as many panels,
+# so that the kernel is the usual one but for its lengths.
+TILE = allocate.STEP
+CUBE = cube.Tile(m=32, n=32, depth=32, panels=4)
+# Sizes that no kernel has to be asked for: none, one, a few.
+FEW = (0, 1, 1, 2, 2, 3, 3, 5, 7, 17, 40)
+# Elements of the largest array.
+LIMIT = 1 << 17
+# Bytes that a call may move and compute on the twin, some 100 MB/s: see `Budget`.
+LONGEST = 1 << 25
+# Ranks 1, 2, 2 and 3 of shapes.RANKS; one of them with mixed dtypes.
+VARIANTS = (1, 0, 3, 2)
+MIXED = 3
+# Draws of what selects a program, for each variant.
+_FIXED = 12
+_STEP = re.compile(r"(?<![\w.])(\d+)(?![\w.])|TILE\b")
+
+
+@contextmanager
+def small_tiles() -> Iterator[None]:
+    """Kernels made inside have the least tiles."""
+    token = cube.TILE.set(CUBE)
+    try:
+        with mock.patch.object(allocate, "MOST", TILE):
+            yield
+    finally:
+        cube.TILE.reset(token)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a program.
+
+    `natural` says that the operator takes it.
+    """
+
+    program: Program
+    arrays: list[Any]
+    sizes: dict[str, int]
+    scalars: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
+    natural: bool = True
+
+
+class _Sized(shapes._Draw):
+    """Draws sizes from `palette`: with one size in five equal to an earlier one."""
+
+    __slots__ = ("palette",)
+    palette: Sequence[int]
+
+    def size(self) -> int:
+        known = [v for v in self.values.values() if isinstance(v, int) and v >= 0]
+        if known and self.free.random() < 0.2:
+            return self.free.choice(known)
+        # Half of the sizes are few: several large ones are soon too many elements.
+        return self.free.choice(FEW if self.free.random() < 0.5 else self.palette)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Calls of one program.
+
+    Attributes:
+        fixed: the draw of what selects the program.
+        palette: sizes, from the lengths that the kernel has in it.
+    """
+
+    handle: Handle
+    dtype: str
+    variant: int
+    fixed: int
+    palette: tuple[int, ...] = (TILE + 3,)
+
+    def _drawn(self, free: int) -> Any:
+        key = f"{self.handle.name} {self.dtype} {self.variant} {self.fixed}"
+        draw = _Sized(
+            self.handle.operator, DTYPES[self.dtype], "mixed",
+            random.Random(key), random.Random(f"{key} {free}"),
+        )  # fmt: skip
+        draw.palette = self.palette
+        draw.rank = shapes.RANKS[self.variant % len(shapes.RANKS)]
+        draw.mixed = self.variant == MIXED
+        try:
+            made = draw.call()
+        except _UNFIT:
+            return None
+        counts = [math.prod(s) for s in shapes._shapes(made.binding)]
+        sizes = made.binding.sizes.values()
+        if max(counts, default=0) > LIMIT or min(sizes, default=0) < 0:
+            return None
+        return made
+
+    def call(self, free: int) -> Call | None:
+        """A call, its axes merged as a backend gets them; None: nothing that fits."""
+        handle, made = self.handle, self._drawn(free)
+        if made is None:
+            return None
+        binding: Binding = made.binding
+        try:
+            program = program_for(handle.operator, binding.statics, handle.library)
+        except OpslibError:
+            return None
+        rng = inputs.generator(handle.name, self.dtype, self.variant, self.fixed, free)
+        kind = ("random", "integers")[free % 2]
+        elements = inputs._elements(handle.operator, made, program, kind, 0, rng)
+        if elements is None:
+            return None
+        strides = strides_of(binding, False, elements[0], None)
+        merged = coalesce(binding, dict(strides))
+        program = program_for(handle.operator, merged.statics, handle.library)
+        arrays = [
+            np.ascontiguousarray(in_program_axes(np.asarray(a, t.dtype.numpy), t.view))
+            for a, t in zip(elements[0], merged.inputs, strict=True)
+        ]
+        return Call(
+            program, arrays, dict(merged.sizes), dict(merged.scalars),
+            {o.name: tuple(o.view.extents) for o in merged.outputs},
+        )  # fmt: skip
+
+
+def resized(
+    program: Program, scalars: dict[str, Any], sizes: Sequence[int], free: int
+) -> Call | None:
+    """A call of a program with any sizes, though its operator may refuse them.
+
+    Integers are zeros, which are valid indices as long as there is something to index.
+    """
+    rng = random.Random(free)
+    known: dict[str, Any] = dict(scalars)
+    for name in program.sizes:
+        known[name] = rng.choice((FEW, FEW, sizes, sizes, (0,))[rng.randrange(5)])
+    chosen = {name: known[name] for name in program.sizes}
+    tensors = (*program.inputs, *program.outputs)
+    found = {
+        t.name: tuple(int(plan.number(e, known, {})) for e in t.shape) for t in tensors
+    }
+    if any(n < 0 for shape in found.values() for n in shape):
+        return None
+    if max(math.prod(shape) for shape in found.values()) > LIMIT:
+        return None
+    numbers = np.random.default_rng(free)
+    arrays = [
+        numbers.standard_normal(found[t.name]).astype(t.dtype.numpy)
+        if t.dtype.is_float
+        else np.zeros(found[t.name], t.dtype.numpy)
+        for t in program.inputs
+    ]
+    outputs = {t.name: found[t.name] for t in program.outputs}
+    return Call(program, arrays, chosen, scalars, outputs, natural=False)
+
+
+def palette(made: plan.Program) -> tuple[int, ...]:
+    """Sizes around the lengths that a kernel's loops and blocks have.
+
+    One less, one more, several with a tail; an operator's name decides nothing.
+    """
+    found = {TILE}
+    for launch in made.launches:
+        for head in _heads(launch.body):
+            for step in _STEP.findall(head):
+                found.add(int(step) if step else TILE)
+    sizes: set[int] = set()
+    for step in found:
+        if 1 < step <= LIMIT:
+            sizes |= {step - 1, step, step + 1, 2 * step + 1, 3 * step + 5}
+    return tuple(sorted(n for n in sizes if n <= LIMIT))
+
+
+def _heads(body: list[machine.Node]) -> Iterator[str]:
+    """The text of loops and of scalar statements."""
+    for node in body:
+        if isinstance(node, machine.Block):
+            yield node.head
+            yield from _heads(node.body)
+        elif isinstance(node, machine.Instruction) and node.pipe == "S":
+            yield node.text
+
+
+# -- kernels on the twin --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the twin said of one launch.
+
+    Attributes:
+        findings: kinds of what is wrong.
+        drains, redundant: lines with such a note.
+        work: bytes moved and computed.
+    """
+
+    findings: tuple[str, ...]
+    drains: frozenset[int]
+    redundant: frozenset[int]
+    text: str
+    work: float
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A program on the twin.
+
+    Attributes:
+        sources: of calls: several, where calls of different ranks come to one program.
+        text: of the unit, by lines.
+        entries: of the launches.
+        lines: of the waits and barriers, by launch, from 1.
+    """
+
+    sources: list[Source]
+    program: Program
+    made: plan.Program
+    text: list[str] = field(default_factory=list)
+    entries: list[Any] = field(default_factory=list)
+    lines: list[list[int]] = field(default_factory=list)
+    drop: Any = None
+
+    def calls(self, draws: int) -> Iterator[Call]:
+        """Calls that it is for, the first ones short.
+
+        In turn of each source, and one of the program alone with any sizes.
+        """
+        sizes = palette(self.made)
+        short = tuple(n for n in sizes if n < 4 * TILE)
+        scalars: dict[str, Any] | None = None
+        for free in range(draws):
+            now = short if free < draws // 4 else sizes
+            found = [
+                dataclasses.replace(source, palette=now).call(free)
+                for source in self.sources
+            ]
+            for one in found:
+                if one is not None and one.program == self.program:
+                    scalars = one.scalars
+            if scalars is not None:
+                found.append(resized(self.program, scalars, now, free))
+            for one in found:
+                if (
+                    one is not None
+                    and one.program == self.program
+                    and within(self.made, one.sizes, one.scalars, one.arrays)
+                ):
+                    yield one
+
+
+def kernels(operator: str, dtype: str, most: int = 2) -> Iterator[Kernel]:
+    """Up to `most` kernels of an operator that the chip can run, lowered.
+
+    Those that calls of its signature, drawn anyhow, come to most often.
+    """
+    handle = Handle(operator)
+    sources: dict[Program, list[Source]] = {}
+    for fixed in range(_FIXED):
+        for variant in VARIANTS:
+            source = Source(handle, dtype, variant, fixed)
+            first = next((c for k in range(3) if (c := source.call(k))), None)
+            if first is not None:
+                sources.setdefault(first.program, []).append(source)
+    usual = sorted(sources.items(), key=lambda item: -len(item[1]))
+    chosen = [(p, s) for p, s in usual if device.lacking(p) is None]
+    for k, (program, mine) in enumerate(chosen[:most]):
+        with small_tiles():
+            made = lower(program, f"{operator}_{dtype}_{k}")
+        yield Kernel(mine[:4], program, made)
+
+
+def build(found: Sequence[Kernel]) -> None:
+    """Compiles kernels in one translation unit."""
+    load(found, renderer.print_unit([k.made for k in found]))
+
+
+def load(found: Sequence[Kernel], text: str) -> None:
+    """The same with a text of one's own."""
+    library = kernel_cache.default_cache().load(
+        simulator.with_entries(text, [k.made for k in found]),
+        f"ascend_{found[0].made.name}_mutated",
+        toolchain.find_toolchain("c++"),
+        (*simulator.flags(DEFAULT), *simulator.engine(DEFAULT)),
+        timeout_s=600,
+    )
+    drop = FFI.cast("void (*)(int)", library.symbol("opslib_twin_drop_line"))
+    rows = text.split("\n")
+    syncs = [k for k, row in enumerate(rows, 1) if SYNC.match(row)]
+    for kernel in found:
+        kernel.text, kernel.drop, kernel.lines, kernel.entries = rows, drop, [], []
+        for launch in kernel.made.launches:
+            address = library.symbol(f"{launch.name}_twin")
+            kernel.entries.append(FFI.cast("opslib_twin", address))
+            start = next(
+                k for k, row in enumerate(rows, 1) if f" {launch.name}(" in row
+                and row.startswith("extern")
+            )  # fmt: skip
+            end = rows.index("}", start)
+            kernel.lines.append([k for k in syncs if start <= k <= end])
+
+
+class Prepared:
+    """A call whose arrays are ready, launch by launch."""
+
+    def __init__(self, kernel: Kernel, one: Call) -> None:
+        made = kernel.made
+        outputs = [
+            np.zeros(one.shapes[t.name], t.dtype.numpy) for t in one.program.outputs
+        ]
+        given = [a.copy() for a in one.arrays]
+        found = prepare(made, given, outputs, one.sizes, one.scalars, DEFAULT, np.zeros)
+        self.kernel, self.outputs = kernel, outputs
+        self.status = no_failures(DEFAULT)
+        arrays = [*found.arrays, found.numbers, found.reals, self.status]
+        self.arrays = [a if a.nbytes else np.zeros(1, a.dtype) for a in arrays]
+        self.nbytes = FFI.new("uint64_t[]", [a.nbytes for a in arrays])
+        self.pointers = FFI.new(
+            "void *[]", [FFI.cast("void *", a.ctypes.data) for a in self.arrays]
+        )
+        self.chosen = chosen(made, one.sizes, one.scalars)
+        self.before: dict[int, list[Any]] = {}
+
+    def run(self) -> dict[int, Said]:
+        """All launches in order; what comes before each is kept."""
+        found = {}
+        for k, _ in self.chosen:
+            self.before[k] = [a.copy() for a in self.arrays]
+            found[k] = self._launch(k)
+            if failure(self.status) is not None:
+                break
+        return found
+
+    def again(self, launch: int) -> Said:
+        """One launch once more, on what it got before."""
+        for array, old in zip(self.arrays, self.before[launch], strict=True):
+            array[...] = old
+        return self._launch(launch)
+
+    def _launch(self, k: int) -> Said:
+        report = FFI.new("char[]", _REPORT)
+        counted = FFI.new("uint64_t[]", simulator.COUNTERS)
+        self.kernel.entries[k](
+            1, self.pointers, self.nbytes, report, _REPORT, counted, len(counted)
+        )
+        text = FFI.string(report).decode("utf-8", "replace")
+        entries = [json.loads(line) for line in text.splitlines()]
+        notes: dict[str, set[int]] = {"drain": set(), "redundant": set()}
+        kinds = []
+        for entry in entries:
+            if entry["kind"] in notes:
+                notes[entry["kind"]].add(entry["line"])
+            else:
+                kinds.append(entry["kind"])
+        moved = counted[21] + counted[23] + counted[25]
+        work = moved + 256 * counted[27] + 64 * (counted[30] + sum(counted[0:7]))
+        return Said(
+            tuple(kinds),
+            frozenset(notes["drain"]),
+            frozenset(notes["redundant"]),
+            text,
+            work,
+        )
+
+
+_REPORT = 1 << 16
+
+
+@dataclass
+class Verdict:
+    """What became of a kernel's lines.
+
+    Attributes:
+        caught: the line and the kind of the first finding.
+        drains: lines that order nothing because nothing comes after them.
+        missed: the others, with the statement.
+        redundant: those of `missed` that were noted in every call that ran them.
+        wrong: findings without anything dropped.
+        calls, drops: how many there were, and how many runs with a line dropped.
+        alike: another kernel of the same shape, which was judged.
+    """
+
+    operator: str
+    dtype: str
+    name: str
+    caught: dict[int, str] = field(default_factory=dict)
+    drains: set[int] = field(default_factory=set)
+    missed: dict[int, str] = field(default_factory=dict)
+    redundant: set[int] = field(default_factory=set)
+    wrong: str = ""
+    calls: int = 0
+    drops: int = 0
+    alike: str = ""
+
+
+class Budget:
+    """Tells how much work a call will be from smaller ones.
+
+    At most with the square of its elements: so operators whose work is linear come to
+    large arrays, in several steps, and others do not.
+    """
+
+    def __init__(self) -> None:
+        self.known: list[tuple[int, float]] = [(8192, LONGEST)]
+
+    def allows(self, one: Call) -> bool:
+        """Whether it is little enough."""
+        size = _elements(one)
+        return min(w * max(1, size / n) ** 2 for n, w in self.known) <= LONGEST
+
+    def note(self, one: Call, work: float) -> None:
+        """What one was."""
+        self.known.append((_elements(one), work))
+
+
+def _elements(one: Call) -> int:
+    """A size for an empty array counts, too: loops may run without touching it."""
+    arrays = sum(a.size for a in one.arrays)
+    results = sum(math.prod(s) for s in one.shapes.values())
+    return max(1, arrays + results, *one.sizes.values())
+
+
+def judge(kernel: Kernel, draws: int = 80, least: int = 10) -> Verdict:
+    """Drops every wait and barrier of a kernel in turn.
+
+    Calls are drawn until every line has been noticed, or looks as if it only drained a
+    flag in each of `least` calls.
+    """
+    source = kernel.sources[0]
+    found = Verdict(source.handle.name, source.dtype, kernel.made.name)
+    left = {line: k for k, lines in enumerate(kernel.lines) for line in lines}
+    drains: dict[int, bool] = {}
+    spare: dict[int, bool] = {}
+    budget = Budget()
+    for one in kernel.calls(draws):
+        if not budget.allows(one):
+            continue
+        ready = Prepared(kernel, one)
+        whole = ready.run()
+        budget.note(one, sum(said.work for said in whole.values()))
+        wrong = next((s.text for s in whole.values() if s.findings), "")
+        if wrong and one.natural:
+            found.wrong = f"{one.sizes} {one.scalars}: {wrong.splitlines()[0]}"
+            return found
+        if wrong:
+            continue
+        found.calls += 1
+        for k, said in whole.items():
+            for line in [n for n, of in left.items() if of == k]:
+                # A line that did not run says nothing: all of its runs count.
+                drain, redundant = line in said.drains, line in said.redundant
+                if drain or redundant:
+                    drains[line] = drain and drains.get(line, True)
+                    spare[line] = redundant and spare.get(line, True)
+                    continue
+                kernel.drop(line)
+                found.drops += 1
+                dropped = ready.again(k)
+                kernel.drop(0)
+                if dropped.findings:
+                    found.caught[line] = dropped.findings[0]
+                    del left[line]
+        if found.calls >= least and all(drains.get(line) for line in left):
+            break
+    for line in left:
+        if drains.get(line):
+            found.drains.add(line)
+        else:
+            found.missed[line] = kernel.text[line - 1].strip()
+            if line in spare:
+                found.redundant.add(line)
+    return found
+
+
+# -- the catalogue --------------------------------------------------------------------
+
+# Kernels in one translation unit.
+_UNIT = 30
+
+
+def shape_of(made: plan.Program) -> tuple[Any, ...]:
+    """What flags depend on: pipes, what they touch, loops, flags; names do not count.
+
+    Two kernels of one shape differ in what the vector unit computes, as add and
+    subtract do, and are the same to everything here.
+    """
+    names: dict[str, int] = {}
+
+    def short(text: str) -> str:
+        return _WORD.sub(lambda m: str(names.setdefault(m[0], len(names))), text)
+
+    def parts(body: list[machine.Node]) -> tuple[Any, ...]:
+        found: list[Any] = []
+        for node in body:
+            if isinstance(node, machine.Block):
+                found.append((node.kind, short(node.head), parts(node.body)))
+            elif isinstance(node, machine.Sync):
+                found.append(node.text)
+            else:
+                found.append(
+                    (
+                        node.pipe,
+                        tuple((short(a.buffer), a.write) for a in node.accesses),
+                    )
+                )
+        return tuple(found)
+
+    return tuple((x.unit, parts(x.body)) for x in made.launches)
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def survey(
+    work: Sequence[tuple[str, str]], most: int = 2, draws: int = 80
+) -> Iterator[Verdict]:
+    """Verdicts on the kernels of operators and dtypes, one for each shape."""
+    seen: dict[Any, str] = {}
+    waiting: list[Kernel] = []
+    for operator, dtype in work:
+        for kernel in kernels(operator, dtype, most):
+            shape = shape_of(kernel.made)
+            if shape in seen:
+                yield Verdict(operator, dtype, kernel.made.name, alike=seen[shape])
+                continue
+            seen[shape] = kernel.made.name
+            waiting.append(kernel)
+        if len(waiting) >= _UNIT:
+            yield from _judged(waiting, draws)
+            waiting = []
+    if waiting:
+        yield from _judged(waiting, draws)
+
+
+def _judged(waiting: Sequence[Kernel], draws: int) -> Iterator[Verdict]:
+    build(waiting)
+    for kernel in waiting:
+        yield judge(kernel, draws)
+
+
+def complaints(found: Sequence[Verdict]) -> list[str]:
+    """A sentence for each line that can go unnoticed, and for each kernel in error."""
+    lines = []
+    for v in found:
+        if v.wrong:
+            lines.append(f"{v.name}: {v.wrong}")
+        for line, text in v.missed.items():
+            why = "orders nothing in any call" if line in v.redundant else "unnoticed"
+            lines.append(f"{v.name}, line {line}: {text} {why}")
+    return lines
+
+
+def rate(found: Sequence[Verdict]) -> str:
+    """The catch rate in a line."""
+    caught = sum(len(v.caught) for v in found)
+    missed = sum(len(v.missed) for v in found)
+    drains = sum(len(v.drains) for v in found)
+    own = sum(not v.alike for v in found)
+    races = sum(kind == "race" for v in found for kind in v.caught.values())
+    return (
+        f"{len(found)} kernels of {own} shapes: {caught} of {caught + missed} waits and "
+        f"barriers are noticed when dropped ({races} as a race first), {drains} more "
+        f"only empty a flag; {sum(v.calls for v in found)} calls, "
+        f"{sum(v.drops for v in found)} runs with a line dropped"
+    )
+
+
+def markdown(found: Sequence[Verdict], whole: int) -> str:
+    """The page of the documentation; `whole` is how many operators and dtypes."""
+    done = len({(v.operator, v.dtype) for v in found})
+    lines = [
+        "# Every flag of every Ascend kernel, dropped",
+        "",
+        f"{done} of {whole} operators with their dtypes (float32, float16), with the",
+        "kernels that calls of their signatures most often come to. Kernels are made",
+        "with the least tiles, which changes no flag, and called with sizes around",
+        "their own tile and block lengths. A wait or a barrier is *noticed* when the",
+        "twin has a finding in some call while the line orders nothing; the others are",
+        "only there to empty a flag at the end. Kernels that differ in nothing but what",
+        "the vector unit computes are judged once: *as* names the other.",
+        "",
+        f"{rate(found)}.",
+        "",
+        "Made by `pytest -m deep --update-golden "
+        "tests/backends/npu/test_ascend_mutation_catalogue.py`.",
+        "",
+        "| kernel | noticed | of | by race, overtaken, other | drains | calls | as |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for v in found:
+        kinds = list(v.caught.values())
+        races, late = kinds.count("race"), kinds.count("overtaken")
+        other = len(kinds) - races - late
+        lines.append(
+            f"| {v.name} | {len(kinds)} | {len(kinds) + len(v.missed)} | {races}, "
+            f"{late}, {other} | {len(v.drains)} | {v.calls} | {v.alike} |"
+            if not v.alike
+            else f"| {v.name} | | | | | | {v.alike} |"
+        )
+    return "\n".join(lines) + "\n"
