@@ -21,6 +21,53 @@ __aicore__ inline void Store(const GlobalTensor<T> &to, const LocalTensor<T> &fr
     const uint32_t bytes = count * static_cast<uint32_t>(sizeof(T));
     DataCopyPad(to, from, DataCopyExtParams{1, bytes, 0, 0, 0});
 }
+/* `rows` rows of `extent` elements that lie `step` apart, each to whole blocks of 32 bytes, filled up
+ * with zeros, and back. */
+template <class T>
+__aicore__ inline void LoadRows(const LocalTensor<T> &to, const GlobalTensor<T> &from, int64_t step,
+                                int64_t extent, uint32_t rows) {
+    const uint32_t bytes = static_cast<uint32_t>(extent * sizeof(T));
+    const uint32_t gap = static_cast<uint32_t>((step - extent) * static_cast<int64_t>(sizeof(T)));
+    const uint8_t fill = static_cast<uint8_t>((32 - bytes % 32) % 32 / sizeof(T));
+    DataCopyPad(to, from, DataCopyExtParams{static_cast<uint16_t>(rows), bytes, gap, 0, 0},
+                DataCopyPadExtParams<T>{true, 0, fill, static_cast<T>(0)});
+}
+template <class T>
+__aicore__ inline void StoreRows(const GlobalTensor<T> &to, const LocalTensor<T> &from, int64_t step,
+                                 int64_t extent, uint32_t rows) {
+    const uint32_t bytes = static_cast<uint32_t>(extent * sizeof(T));
+    const uint32_t gap = static_cast<uint32_t>((step - extent) * static_cast<int64_t>(sizeof(T)));
+    DataCopyPad(to, from, DataCopyExtParams{static_cast<uint16_t>(rows), bytes, 0, gap, 0});
+}
+/* A row of at most 256 bytes, `pitch` elements, once for each of many. */
+template <class T>
+__aicore__ inline void Repeat(const LocalTensor<T> &to, const LocalTensor<T> &row, int64_t pitch,
+                              uint32_t rows) {
+    const uint16_t width = static_cast<uint16_t>(pitch * sizeof(T) / 32);
+    Copy(to, row, static_cast<uint64_t>(pitch), static_cast<uint8_t>(rows),
+         CopyRepeatParams{1, 1, width, 0});
+}
+/* An element of each row to all elements of the row; `blocks` holds a block for each. */
+__aicore__ inline void Spread(const LocalTensor<float> &to, const LocalTensor<float> &row,
+                              const LocalTensor<float> &blocks, int64_t pitch, uint32_t rows) {
+    Brcb(blocks, row, static_cast<uint8_t>((rows + 7) / 8), BrcbRepeatParams{1, 8});
+    PipeBarrier<PIPE_V>();
+    Copy(to, blocks, static_cast<uint64_t>(pitch), static_cast<uint8_t>(rows),
+         CopyRepeatParams{1, 0, static_cast<uint16_t>(pitch / 8), 1});
+}
+/* `count` elements that lie `step` apart, each to a block of 32 bytes of its own. */
+template <class T>
+__aicore__ inline void LoadApart(const LocalTensor<T> &to, const GlobalTensor<T> &from, int64_t step,
+                                 uint32_t count) {
+    const uint32_t gap = static_cast<uint32_t>((step - 1) * static_cast<int64_t>(sizeof(T)));
+    DataCopyPad(to, from,
+                DataCopyExtParams{static_cast<uint16_t>(count), static_cast<uint32_t>(sizeof(T)), gap, 0, 0},
+                DataCopyPadExtParams<T>{false, 0, 0, static_cast<T>(0)});
+}
+/* A place from a tile's first element on, which may lie before it or behind its end. */
+__aicore__ inline float Place(int64_t place, int64_t tile) {
+    return static_cast<float>(place < -1 ? -1 : place > tile ? tile : place);
+}
 /* An element, written through the scalar unit's cache. */
 template <class T, class V>
 __aicore__ inline void Put(GlobalTensor<T> to, int64_t at, V value) {

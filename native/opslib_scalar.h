@@ -43,6 +43,7 @@ typedef OPS_BFLOAT ops_bf16;
 
 OPS_INLINE uint32_t ops_bits_f32(float x) { union { float f; uint32_t u; } c; c.f = x; return c.u; }
 OPS_INLINE float ops_from_bits_f32(uint32_t u) { union { float f; uint32_t u; } c; c.u = u; return c.f; }
+OPS_INLINE float ops_number_i32(int32_t i) { return ops_from_bits_f32((uint32_t)i); }
 
 /* ------------------------------------------------------------- integers ---- */
 

@@ -3,16 +3,19 @@
 What is printed is the contraction's form in tiles (`opslib.ir.tiles`): one turn of its
 grid loops is a block's, panels are filled by all threads, and each thread keeps 4 x 4
 of 64 x 64 sums, or 8 x 8 of 128 x 128 where there are enough of these for all
-multiprocessors. Every sum is taken in order, so both give the same bits. float32 has no tensor core without loss, and float64 and wide
-integers have none everywhere; for what they do have, see tensor.py.
+multiprocessors. Every sum is taken in order, so both give the same bits. float32 has no
+tensor core without loss, and float64 and wide integers have none everywhere; for what
+they do have, see tensor.py.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from opslib.codegen.c_expressions import Entry
 from opslib.codegen.c_types import (
+    UNARY,
     Dialect,
     Text,
     value_type,
@@ -20,6 +23,7 @@ from opslib.codegen.c_types import (
 from opslib.ir import loops
 from opslib.ir.dtypes import BOOL
 from opslib.ir.expr import (
+    FALSE,
     ONE,
     ZERO,
     Expr,
@@ -194,15 +198,16 @@ class _Tiles(LaunchPrinter):
                     text = after
             maps = [s for s in body if isinstance(s, Map)]
             for axis, own in zip(maps[0].axes, ("rows", "columns"), strict=True):
-                self.line(f"const int64_t {own} = {self.scalar(axis.stop)};")
-                self.scopes[-1][("expr", axis.stop)] = Entry(own, "int64_t")
+                self.line(f"const int {own} = (int){self.scalar(axis.stop, UNARY)};")
+                self.scopes[-1][("expr", axis.stop)] = Entry(own, "int")
             for s in body:
                 if isinstance(s, TileLoop):
                     self.depth(s)
             self.epilogue(maps)
         most = arith.mul(MULTIPROCESSORS, integer(BLOCKS))
         blocks = arith.least(total, most)
-        return finish(self, name, blocks, condition, [], ZERO, made)
+        launch = finish(self, name, blocks, condition, [], ZERO, made)
+        return dataclasses.replace(launch, resident=2)
 
     def tile(self, b: TileBuffer) -> None:
         """A panel in shared memory, or the sums in registers."""
@@ -235,8 +240,8 @@ class _Tiles(LaunchPrinter):
             source = copies[0].source
             assert isinstance(source, Gather)
             deep = source.axes[1]
-            self.line(f"const int64_t depth = {self.scalar(deep.stop)};")
-            self.scopes[-1][("expr", deep.stop)] = Entry("depth", "int64_t")
+            self.line(f"const int depth = (int){self.scalar(deep.stop, UNARY)};")
+            self.scopes[-1][("expr", deep.stop)] = Entry("depth", "int")
             for panel in copies:
                 self.copy(panel)
             self.line("__syncthreads();")
@@ -292,7 +297,11 @@ class _Tiles(LaunchPrinter):
             self.line("#pragma unroll")
             with self.block(f"for (int s = 0; s < {self.each}; s++)"):
                 own = self.names.fresh(i.name), self.names.fresh(j.name)
-                self.line(f"const int {own[0]} = row + r, {own[1]} = column + s;")
+                places = ("row + r", "column + s")
+                if self.each > 4:
+                    places = ("row + r / 4 * 64 + r % 4", "column + s / 4 * 64 + s % 4")
+                for name, place in zip(own, places, strict=True):
+                    self.line(f"const int {name} = {place};")
                 for axis, name in zip((i, j), own, strict=True):
                     self.scopes[-1][("index", axis.name)] = Entry(name, "int64_t")
                     self.nonnegative.add(axis.name)

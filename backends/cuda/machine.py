@@ -73,6 +73,8 @@ class Launch:
             several launches that do the same for different sizes one is true.
         body: lines of the text between the braces.
         notes: lines of its comment.
+        resident: blocks that must fit a multiprocessor at once, which limits a thread's
+            registers; 0: as it comes.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Launch:
     condition: Expr | None
     body: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    resident: int = 0
 
 
 @dataclass(frozen=True, slots=True)

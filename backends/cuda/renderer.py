@@ -29,8 +29,8 @@ def _function(kernel: Kernel, launch: Launch) -> Iterator[str]:
         yield from (f"/* {safe[0]}", *(f" * {t}" for t in safe[1:]), " */")
     given = [_declared(kernel.parameters[n].ctype, n) for n in launch.parameters]
     threads = launch.block[0] * launch.block[1] * launch.block[2]
-    head = f'extern "C" __global__ void __launch_bounds__({threads}) {launch.name}('
-    yield head
+    bounds = f"{threads}, {launch.resident}" if launch.resident else f"{threads}"
+    yield f'extern "C" __global__ void __launch_bounds__({bounds}) {launch.name}('
     yield from _filled(given)
     for line in launch.body:
         yield from wrapped(line)

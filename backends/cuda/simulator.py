@@ -44,17 +44,19 @@ _FFI.cdef(
     "typedef void (*opslib_cuda_sim_buffer)(void *, uint64_t, int);"
     "typedef void (*opslib_cuda_sim_forget)(void);"
     "typedef void (*opslib_cuda_sim_limit)(uint64_t);"
+    "typedef void (*opslib_cuda_sim_sample)(int);"
 )
 
 
 def flags(target: GpuTarget) -> tuple[str, ...]:
     """Of a simulated unit.
 
-    -fsanitize=thread makes every access a call of the engine's; -nodefaultlibs keeps
-    the sanitizer's own library out of the link. Calls of functions are not announced;
-    16-byte accesses stay whole (-fno-tree-sra), shared memory is reached without a
-    wrapper (-fno-extern-tls-init). Lines of findings are read from DWARF 4.
-    -fwrapv: integers wrap, as on the GPU.
+    -fsanitize=thread makes every access a call of the engine's, -fsanitize=bounds every
+    index of an array of fixed size; -nodefaultlibs keeps the sanitizers' own libraries
+    out of the link. Copies by the C library are seen through wrappers. Calls of
+    functions are not announced; 16-byte accesses stay whole (-fno-tree-sra), shared
+    memory is reached without a wrapper (-fno-extern-tls-init). Lines of findings are
+    read from DWARF 4. -fwrapv: integers wrap, as on the GPU.
     """
     quiet: tuple[str, ...] = (
         "--param",
@@ -70,7 +72,9 @@ def flags(target: GpuTarget) -> tuple[str, ...]:
         "-g1",
         "-gdwarf-4",
         "-fsanitize=thread",
+        "-fsanitize=bounds",
         "-nodefaultlibs",
+        "-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset",
         *quiet,
         "-lm",
         "-lgcc",
@@ -201,8 +205,11 @@ class Simulator:
             (*extent(status), _WRITABLE | _INITIALISED),
         ]
         assert variant.functions is not None
+        library = engine(self.target)
         with self._lock:
-            announce(engine(self.target), merged(regions))
+            announce(library, merged(regions))
+            if self.counters is not None:
+                sample(library, True)
             try:
                 for step in steps.launches:
                     name = variant.made.launches[step.function].name
@@ -216,7 +223,9 @@ class Simulator:
                     if status[0]:
                         break
             finally:
-                forget(engine(self.target))
+                forget(library)
+                if self.counters is not None:
+                    sample(library, False)
         if status[0]:
             raise failed_check(program, *(int(w) for w in status[1:4]))
 
@@ -312,6 +321,12 @@ def announce(library: LoadedLibrary, regions: Sequence[tuple[int, int, int]]) ->
 def forget(library: LoadedLibrary) -> None:
     """Takes all memory back."""
     _FFI.cast("opslib_cuda_sim_forget", library.symbol("opslib_cuda_sim_forget"))()
+
+
+def sample(library: LoadedLibrary, on: bool) -> None:
+    """Has sectors and banks counted, which takes time."""
+    symbol = library.symbol("opslib_cuda_sim_sample")
+    _FFI.cast("opslib_cuda_sim_sample", symbol)(on)
 
 
 def extent(array: Any) -> tuple[int, int]:

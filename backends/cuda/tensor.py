@@ -1,8 +1,8 @@
-"""Contractions on tensor cores: mma.sync fed by cp.async, for every chip since sm_80.
+"""Contractions on tensor cores: mma.sync for every chip since sm_80, wgmma on sm_90.
 
-``native/cuda/opslib_cuda_contract.h`` has the loops; what is printed here is what an
-operator decides: where the operands lie, how an element is computed that is not simply
-read, and what becomes of a sum before it is stored.
+``native/cuda/opslib_cuda_contract.h`` and ``opslib_cuda_group.h`` have the loops.
+Printed is what an operator decides: where the operands lie, how an element is computed
+that is not simply read, and what becomes of a sum before it is stored.
 
 Operands must have a type that the hardware multiplies exactly into wide sums: float16
 and bfloat16 into float32, 8-bit integers into int32. A float32 contraction stays with
@@ -12,6 +12,7 @@ the scalar units, for tfloat32 drops 13 of its 24 bits.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
 from opslib.codegen.c_types import PLUS, TIMES, Dialect
@@ -38,8 +39,6 @@ from .operands import BlockText, Side, narrow_type, narrowed, side_of
 from .targets import GpuTarget
 from .teams import THREAD
 
-# Of opslib_cuda_contract.h: threads of a block, and bytes of depth in a tile.
-THREADS, BYTES = 128, 64
 STAGES = 4
 _SUMS = {
     "float16": "float32",
@@ -47,10 +46,53 @@ _SUMS = {
     "int8": "int32",
     "uint8": "int32",
 }
-# Rows and columns of a block of sums. 128 x 128 read the least memory for each product
-# and keep 128 registers of sums in a thread; several sums share these.
-_LARGE = {1: (128, 128), 2: (128, 64), 3: (64, 64)}
-_SMALL = {1: (64, 64), 2: (64, 64), 3: (64, 64)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a product is cut into blocks.
+
+    Attributes:
+        suffix: of the launch's name.
+        prefix: of the functions in the header.
+        threads: of a block.
+        bytes: of depth in a tile.
+        align: of the tiles, in bytes.
+        rows, columns: of a block of sums.
+    """
+
+    suffix: str
+    prefix: str
+    threads: int
+    bytes: int
+    align: int
+    rows: int
+    columns: int
+
+
+def _warps(suffix: str, rows: int, columns: int) -> Cut:
+    return Cut(suffix, "ops", 128, 64, 16, rows, columns)
+
+
+def _groups(suffix: str, columns: int) -> Cut:
+    return Cut(suffix, "ops_group", 256, 128, 1024, 128, columns)
+
+
+# By the number of sums, the largest first: large ones read the least memory for each
+# product, and are for grids that still fill the chip. 128 x 128 sums of four warps, and
+# 128 x 256 of eight, are 128 registers of a thread; several sums share these.
+_WARPS = {
+    1: (_warps("", 128, 128), _warps("_small", 64, 64)),
+    2: (_warps("", 128, 64), _warps("_small", 64, 64)),
+    3: (_warps("", 64, 64),),
+}
+_GROUPS = {1: (_groups("_wide", 256), _groups("", 128)), 2: (_groups("", 128),), 3: ()}
+
+
+def cuts(sums: int, target: GpuTarget) -> tuple[Cut, ...]:
+    """The ways in which a target's contractions are cut, the largest first."""
+    groups = _GROUPS[sums] if target.wgmma else ()
+    return (*groups, _WARPS[sums][-1]) if groups else _WARPS[sums]
 
 
 def lower(
@@ -84,30 +126,32 @@ def lower(
     dtype, sides = _sides(c, strides)
     if dtype is None or dtype.name not in target.mma:
         return None
-    large, small = _LARGE[len(c.sums)], _SMALL[len(c.sums)]
     parts: list[Launch] = []
     for k, check in enumerate(kernel.body):
         parts += launches(kernel, dialect, (check,), f"{title}_check{k}", None, made)
-    whole = _blocks(c, large)
-    # A grid that leaves multiprocessors idle is cut finer.
-    few = Prim("lt", (whole, MULTIPROCESSORS), BOOL)
-    choices: list[tuple[tuple[int, int], str, Expr | None]] = [(large, "", None)]
-    if small != large:
-        choices = [(large, "", Prim("not", (few,), BOOL)), (small, "_small", few)]
-    for block, suffix, condition in choices:
+    ways = cuts(len(c.sums), target)
+    before: Expr | None = None
+    for cut in ways:
+        # A grid that leaves multiprocessors idle is cut finer.
+        fills = Prim("le", (MULTIPROCESSORS, _blocks(c, cut)), BOOL)
+        here = before
+        if cut is not ways[-1]:
+            here = fills if before is None else _both(before, fills)
+            no = Prim("not", (fills,), BOOL)
+            before = no if before is None else _both(before, no)
         printer = LaunchPrinter(kernel, dialect, THREAD, False)
-        _Text(printer, c, sides, dtype, block).kernel()
+        _Text(printer, c, sides, dtype, cut).kernel()
         parameters = parameters_of(printer, printer.lines)
         for p in parameters:
             made.parameters.setdefault(p.name, p)
         parts.append(
             Launch(
-                title + suffix,
+                title + cut.suffix,
                 tuple(p.name for p in parameters),
-                (_blocks(c, block), ONE, ONE),
-                (THREADS, 1, 1),
-                integer(STAGES * BYTES * _lanes(sides, block)),
-                condition,
+                (_blocks(c, cut), ONE, ONE),
+                (cut.threads, 1, 1),
+                integer(shared_bytes(sides, cut)),
+                here,
                 tuple(printer.lines),
             )
         )
@@ -124,19 +168,22 @@ def lower(
     )
 
 
-def _blocks(c: Contraction, block: tuple[int, int]) -> Expr:
-    m, n = block
+def _both(a: Expr, b: Expr) -> Expr:
+    return Prim("and", (a, b), BOOL)
+
+
+def _blocks(c: Contraction, cut: Cut) -> Expr:
     found = arith.mul(
-        arith.ceildiv(c.m.extent, integer(m)), arith.ceildiv(c.n.extent, integer(n))
+        arith.ceildiv(c.m.extent, integer(cut.rows)),
+        arith.ceildiv(c.n.extent, integer(cut.columns)),
     )
     return arith.mul(found, c.batch.extent)
 
 
-def _lanes(sides: list[Side], block: tuple[int, int]) -> int:
-    """Rows of all tiles of one stage; sums may share a side."""
-    return sum(
-        block[which] * len({s.value for s in sides[which::2]}) for which in (0, 1)
-    )
+def shared_bytes(sides: list[Side], cut: Cut) -> int:
+    """Of all stages' tiles; sums may share a side."""
+    lanes = zip((cut.rows, cut.columns), (sides[::2], sides[1::2]), strict=True)
+    return STAGES * cut.bytes * sum(n * len({s.value for s in x}) for n, x in lanes)
 
 
 # --- Operands ----------------------------------------------------------------------
@@ -171,10 +218,11 @@ class _Text(BlockText):
         c: Contraction,
         sides: list[Side],
         dtype: DType,
-        block: tuple[int, int],
+        cut: Cut,
     ) -> None:
         super().__init__(printer, dtype)
-        self.c, self.sides, self.block = c, sides, block
+        self.c, self.sides, self.cut = c, sides, cut
+        self.block = cut.rows, cut.columns
         for word in ("to", "from", "stage", "first", "use", "lane", "depth"):
             printer.names.fresh(word)
 
@@ -182,7 +230,8 @@ class _Text(BlockText):
         """The whole body."""
         p, c, (m, n) = self.p, self.c, self.block
         p.indent = 1
-        p.line("extern __shared__ __align__(16) unsigned char ops_shared[];")
+        align = f"__align__({self.cut.align})"
+        p.line(f"extern __shared__ {align} unsigned char ops_shared[];")
         kinds: dict[tuple[int, Expr], str] = {}
         for k, side in enumerate(self.sides):
             if (k % 2, side.value) in kinds:
@@ -191,7 +240,8 @@ class _Text(BlockText):
             kinds[k % 2, side.value] = kind
             turned = "true" if side.turned else "false"
             lanes = self.block[k % 2]
-            p.line(f"typedef ops_side<{self.element}, {lanes}, {turned}> {kind};")
+            whole = f"{self.cut.prefix}_side<{self.element}, {lanes}, {turned}>"
+            p.line(f"typedef {whole} {kind};")
         self.kinds = kinds
         self.rows = self.bound("rows", p.scalar(c.m.extent))
         self.columns = self.bound("columns", p.scalar(c.n.extent))
@@ -216,7 +266,7 @@ class _Text(BlockText):
         totals = [p.names.fresh(f"{x}s") for x in names]
         ctype = "float" if c.dtype.is_float else "int32_t"
         for total in totals:
-            p.line(f"ops_sums<{ctype}, {m}, {n}> {total};")
+            p.line(f"{self.cut.prefix}_sums<{ctype}, {m}, {n}> {total};")
             p.line(f"{total}.clear();")
         self._pipeline(totals)
         self._epilogue(names, totals, ctype)
@@ -260,8 +310,8 @@ class _Text(BlockText):
         p = self.p
         kinds = [kind for _, _, kind in self._distinct()]
         size = self.bound("size", " + ".join(f"{k}::bytes" for k in kinds), "int")
-        step = BYTES // self.dtype.bytes
-        head = f"ops_pipeline<{STAGES}>({self.deep}, {step}, "
+        step = self.cut.bytes // self.dtype.bytes
+        head = f"{self.cut.prefix}_pipeline<{STAGES}>({self.deep}, {step}, "
         p.line(head + "[&](int stage, int64_t first) {")
         p.indent += 1
         p.scopes.append({("index", "#k0"): Entry("first", "int64_t")})
@@ -288,7 +338,7 @@ class _Text(BlockText):
             left = places[self.kinds[0, a.value]]
             right = places[self.kinds[1, b.value]]
             kind = f"{self.element}, {m}, {n}, {turned}"
-            p.line(f"ops_multiply<{kind}>({total}, {left}, {right});")
+            p.line(f"{self.cut.prefix}_multiply<{kind}>({total}, {left}, {right});")
         p.indent -= 1
         p.line("});")
 
@@ -315,7 +365,9 @@ class _Text(BlockText):
     def _epilogue(self, names: list[str], totals: list[str], ctype: str) -> None:
         p, c, (m, n) = self.p, self.c, self.block
         given = ", ".join(f"{ctype} {x}" for x in names)
-        head = f"ops_each_sum<{m}, {n}>([&](int lane, int across, {given})"
+        head = (
+            f"{self.cut.prefix}_each_sum<{m}, {n}>([&](int lane, int across, {given})"
+        )
         with p.block(head, f"}}, {', '.join(totals)});"):
             m0, n0 = self.starts
             i = self.index("i", f"{m0} + lane")

@@ -19,6 +19,10 @@ struct Costs {
 
 inline Costs costs;
 
+/* Of the time of a copy: a vector core of a mix kernel moves half as fast as the cube core
+ * that it belongs to, for there are two of them. */
+inline double copy_share() { return state->mix && state->unit ? 2 : 1; }
+
 inline void spend_repeats(uint64_t repeats) {
     state->counters[kRepeats] += repeats;
     spend(costs.vector_start + double(repeats) * costs.cycles_per_repeat);

@@ -93,7 +93,8 @@ void copy_in(const char* name, const Local& dst, const Global& src, uint32_t blo
     bool whole = src_gap == 0;
     state->counters[kBytesIn] += length * blocks;
     state->counters[kTransfersIn] += whole ? 1 : blocks;
-    spend(costs.copy_start + double(length) * blocks / costs.in_bytes_per_cycle);
+    spend(copy_share() * (costs.copy_start + double(length) * blocks /
+                                                costs.in_bytes_per_cycle));
 }
 
 /* Adds, or takes the extreme, in place of storing: SetAtomicAdd and its kin. */
@@ -141,7 +142,8 @@ void copy_out(const char* name, const Global& dst, const Local& src, uint32_t bl
     }
     state->counters[kBytesOut] += length * blocks;
     state->counters[kTransfersOut] += dst_gap == 0 ? 1 : blocks;
-    spend(costs.copy_start + double(length) * blocks / costs.out_bytes_per_cycle);
+    spend(copy_share() * (costs.copy_start + double(length) * blocks /
+                                                costs.out_bytes_per_cycle));
 }
 
 /* UB to UB on the vector pipe; UB to L1 on MTE3 (DataCopy, 07_0103). */

@@ -64,6 +64,7 @@ void reduce(const char* name, Fold fold, const Local& dst, const Local& src,
     }
     uint64_t bytes = uint64_t(walk.count) * src.size;
     overlap_ok(work, need * work.size, src, bytes);
+    overlap_ok(work, need * work.size, dst, uint64_t(dst.size) * (index ? 2 : 1));
     if (!reads(src, 0, bytes) || !writes(work, 0, need * work.size)) return;
     if (!writes(dst, 0, uint64_t(index ? 2 : 1) * dst.size)) return;
     const uint8_t* from = memory(src, 0);

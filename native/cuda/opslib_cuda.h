@@ -50,6 +50,7 @@ struct ops_bfloat {
 #include "opslib_cuda_team.h"
 #include "opslib_cuda_order.h"
 #include "opslib_cuda_contract.h"
+#include "opslib_cuda_group.h"
 #include "opslib_cuda_attend.h"
 
 /* ------------------------------------------------------------- indices ---- */

@@ -79,18 +79,22 @@ OPS_INLINE int64_t ops_multiply_add(int64_t a, int64_t b, int64_t c) {
 }
 OPS_INLINE uint64_t ops_multiply_add(uint64_t a, uint64_t b, uint64_t c) { return a * b + c; }
 
-/* sums += a b for the thread's rows and columns of two panels, which hold the depth's rows. */
+/* sums += a b for the thread's rows and columns of two panels, which hold the depth's rows.
+ * It has 4 neighbours of every 64: neighbouring threads then meet different banks. */
 template <class T, int ROWS, int COLUMNS, int DEPTH, int PITCH>
 OPS_INLINE void ops_multiply(T (&sums)[ROWS][COLUMNS], const T (&a)[DEPTH][PITCH],
                              const T (&b)[DEPTH][PITCH], int row, int column) {
 #pragma unroll
     for (int k = 0; k < DEPTH; k++) {
-        T x[ROWS], y[COLUMNS];
-        ops_load(x, a[k] + row);
-        ops_load(y, b[k] + column);
+        T x[ROWS / 4][4], y[COLUMNS / 4][4];
+#pragma unroll
+        for (int r = 0; r < ROWS / 4; r++) ops_load(x[r], a[k] + row + 64 * r);
+#pragma unroll
+        for (int s = 0; s < COLUMNS / 4; s++) ops_load(y[s], b[k] + column + 64 * s);
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
-            for (int s = 0; s < COLUMNS; s++) sums[r][s] = ops_multiply_add(x[r], y[s], sums[r][s]);
+            for (int s = 0; s < COLUMNS; s++)
+                sums[r][s] = ops_multiply_add(x[r / 4][r % 4], y[s / 4][s % 4], sums[r][s]);
     }
 }

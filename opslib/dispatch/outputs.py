@@ -22,12 +22,12 @@ def listed(out: Any) -> list[Any]:
 
 
 def targets(out: Any, operator: str, library: str) -> list[Any] | None:
-    """`out` as NumPy arrays of the same memory; None if there is no `out`.
+    """`out` as NumPy arrays of the same memory; None if there is none on the host.
 
     Raises:
         ArgumentError: something in it is no array that can be written.
     """
-    if out is None:
+    if out is None or _is_resident(out, library):
         return None
     found = []
     for array in listed(out):
@@ -57,6 +57,46 @@ def targets(out: Any, operator: str, library: str) -> list[Any] | None:
         host = foreign.view_on_host(array)
         found.append(host if type(host) is np.ndarray else np.asarray(host))
     return found
+
+
+def _is_resident(out: Any, library: str) -> bool:
+    """Whether all of `out` are tensors on devices, of a call with tensors."""
+    found = listed(out)
+    return library == "torch" and all(
+        foreign.library_of(o) == "torch" and foreign.is_resident(o, library)
+        for o in found
+    )
+
+
+def assign(out: Any, results: Sequence[Any], operator: str) -> list[Any]:
+    """Copies results into tensors on devices, by PyTorch; `out` as a list.
+
+    In order with what its current stream does, and never the wrong way round where
+    `out` shares memory with an argument.
+    """
+    given = listed(out)
+    if len(given) != len(results):
+        raise ArgumentError(
+            f"{operator} has {len(results)} results, and out has {len(given)}",
+            code="E0707",
+        )
+    for tensor, result in zip(given, results, strict=True):
+        if tensor.shape != result.shape:
+            raise ShapeError(
+                f"out of {operator} has shape {tuple(tensor.shape)}, and the result "
+                f"has {tuple(result.shape)}",
+                code="E0707",
+                help=f"allocate it with shape {tuple(result.shape)}",
+            )
+        if tensor.dtype != result.dtype:
+            raise DTypeError(
+                f"the result of {operator} is {result.dtype}, and out is "
+                f"{tensor.dtype}",
+                code="E0707",
+                help=f"allocate it with dtype {result.dtype}",
+            )
+        tensor.copy_(result)
+    return given
 
 
 def check(hosts: Sequence[Any], binding: Binding, operator: str) -> None:

@@ -164,6 +164,14 @@ class Plan:
         self, flat: Sequence[Any], targets: Sequence[Any] | None, out: Any
     ) -> list[Any]:
         """Runs on the caller's arrays, which fit; `targets` are `out` on the host."""
+        results = self._executed(flat, targets, out)
+        if out is not None and targets is None:
+            return outputs.assign(out, results, self.operator.name)
+        return results
+
+    def _executed(
+        self, flat: Sequence[Any], targets: Sequence[Any] | None, out: Any
+    ) -> list[Any]:
         backend, device, library = self.backend, self.device, self.key.library
         inputs: list[Any] = []
         for array, t, home in zip(flat, self.binding.inputs, self.at_home, strict=True):
@@ -171,15 +179,14 @@ class Plan:
                 array = backend.asarray(foreign.on_host(array, t.dtype), device)
             inputs.append(array)
         on_host = backend.strided and device.host_memory
-        like = next(
-            (a for a, home in zip(flat, self.at_home, strict=True) if home), None
-        )
-        if targets is None and like is not None and isinstance(backend, Hosts):
+        hosts = _hosts(backend) if True in self.at_home and targets is None else None
+        if hosts is not None:
+            like = flat[self.at_home.index(True)]
             made = [
-                backend.empty_like(like, t.shape, t.dtype, device)
+                hosts.empty_like(like, t.shape, t.dtype, device)
                 for t in self.merged.outputs
             ]
-            return [backend.restored(r, like) for r in self.run(inputs, made)]
+            return [hosts.restored(r, like) for r in self.run(inputs, made)]
         if targets is not None and on_host:
             outputs.into(self, inputs, targets)
             return outputs.listed(out)
@@ -226,6 +233,12 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         text = _text(self.operator)
         return _again, (self.operator.name, text, self.key, self.at_home)
+
+
+@functools.cache
+def _hosts(backend: Backend) -> Hosts | None:
+    """The backend if it hosts other libraries' arrays; asking takes microseconds."""
+    return backend if isinstance(backend, Hosts) else None
 
 
 def make_plan(

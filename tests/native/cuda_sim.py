@@ -52,6 +52,7 @@ def flags(compiler: str) -> tuple[str, ...]:
         *("-O1", "-g1", "-gdwarf-4", "-fno-strict-aliasing", "-fsanitize=thread"),
         "-fsanitize=bounds",
         *("-nodefaultlibs", "-lc", "-lm", *own),
+        "-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset",
         *("-include", str(SIM / "opslib_cuda_sim.h")),
         *(f"-I{SIM}", f"-I{CUDA}", f"-I{CUDA.parent}"),
     )
@@ -188,9 +189,7 @@ def engine() -> Path:
     return out
 
 
-def compiled(
-    source: str, compiler: str = COMPILERS[0] if COMPILERS else "c++"
-) -> Unit:
+def compiled(source: str, compiler: str = COMPILERS[0] if COMPILERS else "c++") -> Unit:
     """A file of tests/native/cuda with an entry for each of its kernels."""
     return compiled_text((KERNELS / source).read_text("utf-8"), compiler)
 

@@ -1,7 +1,8 @@
-"""Each of the simulator's checks: a kernel that triggers it, near misses that do not."""
+"""Each of the simulator's checks: kernels that trigger it, near misses that do not."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 
 import numpy as np
@@ -22,8 +23,8 @@ KINDS = {"bad_bounds_local": "bounds", "bad_read_only": "read_only"}
 BLOCKS = ("_blocks", "_last_block")
 # What follows from a fault: who reads too early may find what nobody has written yet.
 CONSEQUENCES = {"race": {"poison"}, "async": {"poison"}}
-# clang takes loads of 16 bytes apart before its sanitizer sees them, leaves small memset
-# out, and does not look at elements of local arrays (a wgmma's registers).
+# clang takes loads of 16 bytes apart before its sanitizer sees them, leaves small
+# memset out, and does not look at elements of local arrays (a wgmma's registers).
 ONLY_GCC = (
     "bad_alignment", "bad_alignment_load", "bad_bounds_straddle", "group_fence_twice",
     "group_async", "group_async_no_commit", "group_async_touched",
@@ -87,7 +88,7 @@ def test_tensor(name: str, compiler: str) -> None:
 def test_no_tensor_map() -> None:
     unit = compiled("checks.cu")
     y = aligned(64, np.float32)
-    empty = (np.ctypeslib.ctypes.c_uint64 * 16)()
+    empty = (ctypes.c_uint64 * 16)()
     result = unit.run("tensor_good", empty, y, block=64, shared=512)
     assert result.kinds == {"tensor"}
 
@@ -156,16 +157,16 @@ def test_findings_are_counted_and_told_once() -> None:
 def launch(block: int, shared: int = 0, limit: int = 0) -> Run:
     unit = compiled("checks.cu")
     x, y = aligned(256, np.float32), aligned(256, np.float32)
-    unit.engine.opslib_cuda_sim_shared_limit(np.ctypeslib.ctypes.c_uint64(limit))
+    unit.engine.opslib_cuda_sim_shared_limit(ctypes.c_uint64(limit))
     try:
-        return unit.run("good_store", x, y, unwritten(64, np.float32), block=block,
+        return unit.run("good_bounds_shared", x, y, unwritten(64, np.float32), block=block,
                         shared=shared)  # fmt: skip
     finally:
-        unit.engine.opslib_cuda_sim_shared_limit(np.ctypeslib.ctypes.c_uint64(0))
+        unit.engine.opslib_cuda_sim_shared_limit(ctypes.c_uint64(0))
 
 
 def test_launches() -> None:
-    assert launch(64).findings == 0
+    assert launch(64, shared=256).findings == 0
     assert launch(1025).kinds == {"launch"}
     assert launch(0).kinds == {"launch"}
     assert launch(64, shared=227 * 1024).findings == 0
@@ -178,5 +179,10 @@ def test_after_a_fault_the_next_launch_is_as_new() -> None:
     for name in ("bad_bounds_behind", "bad_divergent_half", "bad_deadlock_second_phase",
                  "bad_async_no_wait", "bad_race_all_write"):  # fmt: skip
         assert run(name).findings > 0
-        for good in ("good_async_wait", "good_mbarrier", "good_race_flag", "good_store"):
+        for good in (
+            "good_async_wait",
+            "good_mbarrier",
+            "good_race_flag",
+            "good_store",
+        ):
             assert run(good).findings == 0

@@ -1,8 +1,8 @@
 """The simulator's PTX instructions against the PTX ISA's formulas, element by element.
 
-The formulas are written here as the PTX ISA has them ("Matrix Fragments for mma", "Register
-Fragments and Shared Memory Matrix Layouts" of wgmma, "Swizzling Modes" of tensors), one
-by one, while the simulator derives them all from one.
+The formulas are written here as the PTX ISA has them ("Matrix Fragments for mma",
+"Register Fragments and Shared Memory Matrix Layouts" of wgmma, "Swizzling Modes" of
+tensors), one by one, while the simulator derives them all from one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def aligned(shape: int | tuple[int, ...], dtype: Any, by: int = 128) -> np.ndarr
     count = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(count + by, np.uint8)
     at = -raw.ctypes.data % by
-    return raw[at : at + count].view(dtype).reshape(shape)
+    found: np.ndarray = raw[at : at + count].view(dtype).reshape(shape)
+    return found
 
 
 # ---- numbers
@@ -98,7 +99,7 @@ class Kind:
         if self.name == "tf32":
             return bits.view(np.float32).astype(np.float64)
         table = e4m3_value if self.name == "e4m3" else e5m2_value
-        return np.vectorize(lambda b: table(int(b)))(bits).astype(np.float64)
+        return np.array([table(int(b)) for b in bits.ravel()]).reshape(bits.shape)
 
 
 # ---- mma.sync: row and column of element i of lane (group, thread), as documented
@@ -189,7 +190,10 @@ def test_tf32_ignores_the_lower_13_bits(unit: Unit) -> None:
 
 
 def test_integers_wrap(unit: Unit) -> None:
-    a, b = np.full((32, 4), 0x7F7F7F7F, np.uint32), np.full((32, 2), 0x01010101, np.uint32)
+    a, b = (
+        np.full((32, 4), 0x7F7F7F7F, np.uint32),
+        np.full((32, 2), 0x01010101, np.uint32),
+    )
     d = np.full((32, 4), 2**31 - 1, np.int32)
     unit.run("m16n8k32_s8", a, b, d)
     np.testing.assert_array_equal(d, -(2**31) + 32 * 127 - 1)
@@ -225,15 +229,22 @@ def test_matrices_of_eight_rows(unit: Unit, count: int, transposed: bool) -> Non
 # ---- wgmma
 
 
-def chunk_place(row: int, chunk: int, turned: bool, swizzle: int) -> tuple[int, int, int]:
+def chunk_place(
+    row: int, chunk: int, turned: bool, swizzle: int
+) -> tuple[int, int, int]:
     """Which atom (along the strides "leading" and "stride") a chunk of 16 bytes is in,
-    and where in it. Not turned: of row `row`, the chunk'th of k. Turned: of depth `row`,
-    the chunk'th of the rows. Without a swizzle an atom is 8 chunks below each other, with
-    one 8 rows of swizzle / 16 chunks, in which chunk c of row r is at c xor what r says."""
+    and where in it.
+
+    Not turned: of row `row`, the chunk'th of k. Turned: of depth `row`, the chunk'th of
+    the rows. Without a swizzle an atom is 8 chunks below each other, with one 8 rows of
+    swizzle / 16 chunks, in which chunk c of row r is at c xor what r says.
+    """
     wide = max(swizzle // 16, 1)
     if swizzle == 0:
-        return (chunk, row // 8, row % 8 * 16) if not turned else (
-            row // 8, chunk, row % 8 * 16
+        return (
+            (chunk, row // 8, row % 8 * 16)
+            if not turned
+            else (row // 8, chunk, row % 8 * 16)
         )
     turns = {128: row % 8, 64: row % 8 // 2, 32: row % 8 // 4}[swizzle]
     within = row % 8 * swizzle + (chunk % wide ^ turns) * 16
@@ -244,7 +255,7 @@ def chunk_place(row: int, chunk: int, turned: bool, swizzle: int) -> tuple[int, 
 def laid_out(
     matrix: np.ndarray, turned: bool, swizzle: int
 ) -> tuple[np.ndarray, int, int]:
-    """Bytes of a matrix (rows x k) in its canonical layout, and its two byte offsets."""
+    """Bytes of a matrix (rows x k) in its canonical layout, and its two offsets."""
     lines = np.ascontiguousarray(matrix.T if turned else matrix).view(np.uint8)
     chunks, atom = lines.shape[1] // 16, 8 * max(swizzle, 16)
     across, down = (
@@ -394,9 +405,7 @@ def test_tensor_copies(
         f"load_{name}", mapped, y, size, *places, shared=size, buffers=[array]
     )
     assert result.findings == 0, result.found
-    np.testing.assert_array_equal(
-        y, swizzled(boxed(array, box, at).ravel(), swizzle)
-    )
+    np.testing.assert_array_equal(y, swizzled(boxed(array, box, at).ravel(), swizzle))
     new = np.arange(10_001, 10_001 + size // 4, dtype=np.uint32).reshape(box)
     expected = array.copy()
     for place in np.ndindex(*box):

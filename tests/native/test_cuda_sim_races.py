@@ -197,7 +197,8 @@ extern "C" __global__ void interpreted(const int *program, int *out, int64_t ste
     __syncthreads();
     int sum = 0;
     for (int64_t i = 0; i < steps; i++) {
-        const int what = program[3 * i], who = program[3 * i + 1], cell = program[3 * i + 2];
+        const int *const step = program + 3 * i;
+        const int what = step[0], who = step[1], cell = step[2];
         if (what == 0 && t == who) cells[cell] = t;
         if (what == 1 && t == who) sum += cells[cell];
         if (what == 2) __syncthreads();
@@ -219,7 +220,9 @@ def random_program(random: np.random.Generator) -> list[tuple[int, int, int]]:
         draw = random.random()
         if draw < 0.6:
             what = WRITE if random.random() < 0.4 else READ
-            found.append((what, int(random.choice(threads)), int(random.integers(0, 3))))
+            found.append(
+                (what, int(random.choice(threads)), int(random.integers(0, 3)))
+            )
         elif draw < 0.7:
             found.append((SYNC, 0, 0))
         elif draw < 0.82:
@@ -236,17 +239,22 @@ def random_program(random: np.random.Generator) -> list[tuple[int, int, int]]:
 
 
 def has_race(program: list[tuple[int, int, int]]) -> bool:
-    """Whether two conflicting accesses of different threads are unordered: each thread's
-    steps are a chain, and a barrier an edge from all who come to all who wait."""
-    known: list[set[int]] = [set() for _ in range(THREADS)]  # accesses before, of thread
+    """Whether two conflicting accesses of different threads are unordered.
+
+    Each thread's steps are a chain, and a barrier is an edge from all who come to all
+    who wait.
+    """
+    known: list[set[int]] = [
+        set() for _ in range(THREADS)
+    ]  # accesses before, of thread
     accesses: list[tuple[int, int, bool]] = []
     for what, who, cell in program:
         if what in (WRITE, READ):
             write = what == WRITE
             for n, (thread, place, wrote) in enumerate(accesses):
-                if place == cell and (write or wrote) and thread != who:
-                    if n not in known[who]:
-                        return True
+                conflict = place == cell and (write or wrote) and thread != who
+                if conflict and n not in known[who]:
+                    return True
             known[who].add(len(accesses))
             accesses.append((who, cell, write))
             continue

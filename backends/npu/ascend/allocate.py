@@ -23,6 +23,8 @@ class Tile:
         name, ctype, note: see `Buffer`.
         per: elements are the tile's divided by this (8 for masks); 0: `fixed` ones.
         fixed: elements, where `per` is 0.
+        times: so many elements for each.
+        longest: of the tile.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Tile:
     per: int = 1
     fixed: int = 0
     note: str = ""
+    times: int = 1
+    longest: int = MOST
 
 
 def lengths(tiles: Sequence[Tile], target: AscendTarget) -> list[int]:
@@ -41,8 +45,9 @@ def lengths(tiles: Sequence[Tile], target: AscendTarget) -> list[int]:
         ValueError: not even the shortest tile fits.
     """
     fixed = sum(_rounded(t.fixed * SIZES[t.ctype]) for t in tiles if not t.per)
-    each = sum(SIZES[t.ctype] / t.per for t in tiles if t.per)
+    each = sum(SIZES[t.ctype] * t.times / t.per for t in tiles if t.per)
     room = (target.ub_usable - fixed) / each if each else MOST
+    room = min([room, *(t.longest for t in tiles)])
     found = [n for k in range(16) if (n := MOST >> k) >= STEP and n <= room]
     if not found:
         raise ValueError(
@@ -55,7 +60,7 @@ def allocate(tiles: Sequence[Tile], length: int) -> list[Buffer]:
     """The buffers in UB of tiles of a length."""
     buffers = []
     for t in tiles:
-        count = length // t.per if t.per else t.fixed
+        count = length * t.times // t.per if t.per else t.fixed
         size = _rounded(count * SIZES[t.ctype])
         buffers.append(Buffer(t.name, t.ctype, size, "ub", t.note))
     return buffers

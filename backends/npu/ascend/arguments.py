@@ -116,7 +116,7 @@ def tiles(made: Program, known: Numbers, target: AscendTarget) -> dict[str, int]
     """The integers that say how the products of a call are cut."""
     found: dict[str, int] = {}
     for cutting in made.cuttings:
-        tile = choose(product_of(cutting, made, known), target)
+        tile = cutting.tile or choose(product_of(cutting, made, known), target)
         step = tile.depth // cutting.size
         values = (tile.m, tile.n, step, step * tile.panels)
         found.update(zip(cutting.names, values, strict=True))
@@ -159,8 +159,10 @@ def chosen(made: Program, sizes: Numbers, scalars: Numbers) -> list[tuple[int, L
     found = []
     covered = False
     for k, launch in enumerate(made.launches):
-        skip, covered = covered, False
-        if launch.rows is not None:
+        skip = covered
+        if launch.rows is None:
+            covered = False
+        elif not covered:
             extent, least, most = launch.rows
             covered = least <= number(extent, known, made.lets) <= most
             skip = not covered

@@ -49,11 +49,11 @@ from opslib.lowering.skeletons.streaming import Streaming
 from ..targets import AscendTarget
 from .cube import MOST_PITCH
 from .flags import insert_flags
+from .functions import TABLE
 from .lanes_state import Cannot
 from .machine import CUBE_HALF, VECTOR_HALF, Block, Launch
 from .plan import Limit, Pointer, Program
 from .scalar import ScalarPrinter
-from .vector import TileValues
 
 # Rows of a block, half of them for each vector core; keys of a step; and the longest
 # rows of q and k, and of v. 64 rows of sums then take 32 KiB of UB, and a panel of k
@@ -129,28 +129,26 @@ def lower(
     spaces = workspaces(found)
     pointers = (*made.pointers[:-3], *spaces, *made.pointers[-3:])
     made = dataclasses.replace(made, pointers=pointers)
-    cube = CubeHalf(_names(made), found)
-    vector = VectorHalf(_names(made), found, target)
-    for half in (cube, vector):
-        _arguments(half, made)
     try:
-        vector.emit()
+        cube = CubeHalf(_names(made), found)
+        vector = VectorHalf(_names(made), found, target)
+        for half in (cube, vector):
+            _arguments(half, made)
+            half.emit()
+        launches = cube.launch(name), vector.launch(name)
     except Cannot:
         return None
-    cube.emit()
     chip, addresses = [], {}
-    for half in (cube, vector):
-        launch = half.launch(name)
+    for launch in launches:
         insert_flags(launch, target.event_ids)
-        half.lines[:] = launch.body
         chip += launch.buffers
         addresses.update(launch.addresses)
     both = Launch(
         name,
         "mix",
         [
-            Block("branch", CUBE_HALF, cube.lines),
-            Block("branch", VECTOR_HALF, vector.lines),
+            Block("branch", CUBE_HALF, launches[0].body),
+            Block("branch", VECTOR_HALF, launches[1].body),
         ],
         chip,
     )
@@ -165,30 +163,24 @@ def lower(
 
 
 def _settled(score: Expr) -> tuple[Expr, list[Limit]]:
-    """The score without what the vector unit lacks, and attributes that allow that.
+    """The score without long functions, and the attributes that allow that.
 
     With a softcap, for one, scores need a tanh, and another kernel takes over.
     """
     found: list[Limit] = []
     for n in walk(score):
         if isinstance(n, Select) and not free_indices(n.condition):
-            lacking = [_lacks(branch) for branch in (n.yes, n.no)]
-            if lacking.count(True) == 1:
-                kept = int(lacking[1])
+            long = [_is_long(branch) for branch in (n.yes, n.no)]
+            if long.count(True) == 1:
+                kept = int(long[1])
                 found.append(Limit(n.condition, kept, kept))
                 score = substitute(score, {n: n.yes if kept else n.no})
     return score, found
 
 
-def _lacks(value: Expr) -> bool:
-    """Whether some function in a value is none of the vector unit's."""
-    return any(
-        isinstance(n, Prim)
-        and n.type.is_float
-        and n.op not in ("add", "sub", "mul", "div", "max", "min", "neg")
-        and not hasattr(TileValues, f"_do_{n.op}")
-        for n in walk(value)
-    )
+def _is_long(value: Expr) -> bool:
+    """Whether a value has a function that takes the vector unit a formula."""
+    return any(isinstance(n, Prim) and n.op in TABLE for n in walk(value))
 
 
 def attention_of(
@@ -318,11 +310,8 @@ def workspaces(a: Attention) -> list[Pointer]:
         shape = (Const(2 * count, INT64),)
         buffer = loops.Buffer(name, DTYPES[dtype], shape, (ONE,), "workspace")
         ctype = {"float32": "float", "float16": "half"}.get(dtype, "bfloat16_t")
-        found.append(
-            Pointer(
-                name, f"{name}_memory", ctype, "workspace", f"{name}_count", buffer, True
-            )
-        )
+        memory, length = f"{name}_memory", f"{name}_count"
+        found.append(Pointer(name, memory, ctype, "workspace", length, buffer, True))
     return found
 
 

@@ -10,6 +10,7 @@ from opslib.ir.expr import ZERO, Expr, Index, Read, substitute
 
 from .attention import DEEP, ROWS, STEP, WIDE, Attention
 from .attention_tasks import HalfPrinter, Task
+from .lanes_state import Cannot
 from .machine import Access, Buffer, Launch
 from .scalar import ScalarPrinter, element_type
 
@@ -39,7 +40,8 @@ class CubeHalf(ScalarPrinter):
                 Buffer(f"c_l0{tail}", "float", ROWS * WIDE * 4, "l0c", "sums, NZ"),
             ]
         for b in self.chip:
-            names.fresh(b.name)
+            if names.fresh(b.name) != b.name:
+                raise Cannot(f"a tensor called {b.name}")
 
     def emit(self) -> None:
         """The whole half."""
@@ -124,11 +126,12 @@ class CubeHalf(ScalarPrinter):
                 here = half.constant("here", rest)
                 self._load("Left", False, f"a_l0{tail}", "q_l1", k0, t.rows, here)
                 self._load("Right", False, f"b_l0{tail}", f"k_l1{tail}", k0, now, here)
-                self._multiply(f"a_l0{tail}", tail, tail, t.rows, now, here, f"{k0} == 0")
+                first = f"{k0} == 0"
+                self._multiply(f"a_l0{tail}", tail, tail, t.rows, now, here, first)
             half.issue(
                 "FIX",
-                f"opslib::Drain<NoQuant>(scores_space[{at} + {n}], c_l0{tail}, {t.rows}, "
-                f"{now}, {STEP});",
+                f"opslib::Drain<NoQuant>(scores_space[{at} + {n}], c_l0{tail}, "
+                f"{t.rows}, {now}, {STEP});",
                 Access(f"c_l0{tail}", False),
             )
 
@@ -161,9 +164,10 @@ class CubeHalf(ScalarPrinter):
                     f"{now}, {STEP}, {ROWS});",
                     Access(f"w_l1{side}", True),
                 )
-                self._load("Left", False, f"a_l0{side}", f"w_l1{side}", "0", t.rows, now)
+                left = f"a_l0{side}"
+                self._load("Left", False, left, f"w_l1{side}", "0", t.rows, now)
                 first = "false" if k else f"{n} == 0"
-                self._multiply(f"a_l0{side}", tail, "", t.rows, self.wide, now, first)
+                self._multiply(left, tail, "", t.rows, self.wide, now, first)
 
         self._panels(keys, part)
         place = f"{step} % 2 * {ROWS * WIDE}"
@@ -176,8 +180,9 @@ class CubeHalf(ScalarPrinter):
         half.set_flag("PRODUCTS", "FIX")
 
     def _load(
-        self, which: str, turned: bool, to: str, source: str, k: str, lanes: str, deep: str
-    ) -> None:
+        self, which: str, turned: bool, to: str, source: str, k: str, lanes: str,
+        deep: str,
+    ) -> None:  # fmt: skip
         """A square from L1 to L0."""
         turn = "true" if turned else "false"
         self.half.issue(

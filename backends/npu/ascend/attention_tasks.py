@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
-from opslib.codegen.c_types import PLUS, TIMES, UNARY
+from opslib.codegen.c_types import PLUS, TIMES
 from opslib.ir.expr import ONE, Expr, Index
 from opslib.lowering.skeletons.streaming_range import Block, reach
 
@@ -82,7 +82,8 @@ class HalfPrinter:
             if s.batch.axes:
                 self.index(batch, self.constant("batch", f"{task} / {blocks}"))
             first = self.constant("r0", f"{task} % {blocks} * {ROWS}")
-            count = self.constant("rows", f"ops_minimum_i64({extent} - {first}, {ROWS})")
+            text = f"ops_minimum_i64({extent} - {first}, {ROWS})"
+            count = self.constant("rows", text)
             self.index(r0, first)
             self.index(rows, count)
             at = s.batch.at(batch) if s.batch.axes else {}
@@ -117,4 +118,4 @@ class HalfPrinter:
         return "1" if pitch is ONE else p.scalar(pitch, PLUS)
 
 
-__all__ = ["HalfPrinter", "Task", "UNARY"]
+__all__ = ["HalfPrinter", "Task"]

@@ -8,11 +8,12 @@ largest of eight; and what a row is to be reduced by is each time eight times it
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
 from opslib.codegen.c_names import Names
-from opslib.codegen.c_types import LOOSE, PLUS
-from opslib.ir.dtypes import BOOL, FLOAT32
+from opslib.codegen.c_types import LOOSE
+from opslib.ir.dtypes import FLOAT32
 from opslib.ir.expr import (
     ONE,
     ZERO,
@@ -28,7 +29,6 @@ from opslib.ir.expr import (
 )
 from opslib.lowering import ragged
 from opslib.lowering.skeletons.streaming_range import Block, reach
-from opslib.lowering.skeletons.streaming_tiles import quiet_pivot
 
 from ..targets import AscendTarget
 from .attention import HALF, LIFT, ROWS, STEP, WIDE, Attention
@@ -38,12 +38,38 @@ from .lanes_state import Cannot, Chunk
 from .machine import Access, Buffer, Instruction, Launch
 from .plan import SIZES
 from .scalar import element_type
-from .vector import TileValues, Value
+from .vector_state import Value
 
 # Rows of sums that are added to at a time.
 _SOME = HALF // 4
 # The largest finite float: pivots are finite.
 _HUGE = "3.402823466e38f"
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """C names of what a group of rows is: see `VectorHalf._rows_of`.
+
+    Attributes:
+        first: the core's first row in the block.
+        j0, keys: the first key of the step, and how many it has.
+        g, now: the group's first row of the core's, and how many it has.
+        at: where its rows begin in a set of the workspace.
+        tail: which of the two sets of buffers it has.
+    """
+
+    first: str
+    j0: str
+    keys: str
+    g: str
+    now: str
+    at: str
+    tail: str
+
+    @property
+    def scores(self) -> str:
+        """The buffer of its scores."""
+        return f"scores{self.tail}"
 
 
 class VectorHalf(LanePrinter):
@@ -67,7 +93,7 @@ class VectorHalf(LanePrinter):
                 note = f"part {k} of the weights" if k else "the weights, rounded"
                 self._buffer(f"part{k}{tail}", short, tile // 2, note)
         if short == "bfloat16_t":
-            self._buffer("wide", "float", tile, "a part as floats")
+            self._buffer("back", "float", tile, "a part as floats again")
         self._buffer("sums", "float", 4 * HALF * WIDE, "weighted sums")
         self._buffer("added", "float", 4 * _SOME * WIDE, "products of a step")
         self._buffer("eighths", "float", tile // 8, "of each eight; one for each 64")
@@ -94,7 +120,9 @@ class VectorHalf(LanePrinter):
                 self._buffer(f"{buffer.name}_out", "float", 4 * HALF, "of each row")
 
     def _buffer(self, name: str, ctype: str, size: int, note: str) -> None:
-        self.chip[self.names.fresh(name)] = Buffer(name, ctype, size, "ub", note)
+        if self.names.fresh(name) != name:
+            raise Cannot(f"a tensor called {name}")
+        self.chip[name] = Buffer(name, ctype, size, "ub", note)
 
     def _put(self, instruction: Instruction) -> None:
         """Rows have names of their own; what they touch is the buffer."""
@@ -125,10 +153,11 @@ class VectorHalf(LanePrinter):
         half = self.half
         column = self.a.s.columns.axes[0]
         self.wide = half.constant("wide", self.scalar(column.stop))
-        first = half.constant("first", f"GetSubBlockIdx() * {HALF}")
+        first = half.constant("start", f"GetSubBlockIdx() * {HALF}")
         # Rows and keys that a tile does not have are computed as well, for nothing.
         for tail in ("", "_next"):
-            self._v(f"Duplicate(scores{tail}, 0.0f, {self.count});", "", f"scores{tail}")
+            name = f"scores{tail}"
+            self._v(f"Duplicate({name}, 0.0f, {self.count});", "", name)
         self._v(f"Duplicate(added, 0.0f, {_SOME * WIDE});", "", "added")
         for name, count in (("ratios", HALF), ("factors", 2 * HALF)):
             self._v(f"Duplicate({name}, 0.0f, {count});", "", name)
@@ -163,31 +192,33 @@ class VectorHalf(LanePrinter):
             self.block(f"if ({mine} > 0)"),
             self.block(f"for (int64_t {g} = 0; {g} < {mine}; {g} += {2 * group})"),
         ):
-            for tail in ("", "_next"):
-                if not tail:
-                    self._group(t, step, first, mine, j0, keys, g, tail)
-                    continue
-                with self.block(f"if ({g} + {group} < {mine})"):
-                    second = half.constant("g", f"{g} + {group}")
-                    self._group(t, step, first, mine, j0, keys, second, tail)
+            self._group(t, step, self._rows_of(first, mine, j0, keys, g, ""))
+            with self.block(f"if ({g} + {group} < {mine})"):
+                second = half.constant("g", f"{g} + {group}")
+                rows = self._rows_of(first, mine, j0, keys, second, "_next")
+                self._group(t, step, rows)
         half.set_flag("WEIGHTS", "MTE3")
 
-    def _group(
-        self, t: Task, step: str, first: str, mine: str, j0: str, keys: str, g: str,
-        tail: str,
-    ) -> None:  # fmt: skip
+    def _rows_of(
+        self, first: str, mine: str, j0: str, keys: str, g: str, tail: str
+    ) -> _Group:
+        text = f"ops_minimum_i64({mine} - {g}, {self.group})"
+        now = self.half.constant("now", text)
+        at = self.half.constant("at", f"({first} + {g}) * {STEP}")
+        return _Group(first, j0, keys, g, now, at, tail)
+
+    def _group(self, t: Task, step: str, rows: _Group) -> None:
+        """The weights of a group of rows."""
         half, count, group = self.half, self.count, self.group
-        scores = f"scores{tail}"
-        now = half.constant("now", f"ops_minimum_i64({mine} - {g}, {group})")
-        at = half.constant("at", f"({first} + {g}) * {STEP}")
-        place = f"{step} % 2 * {ROWS * STEP} + {at}"
+        scores, g = rows.scores, rows.g
+        place = f"{step} % 2 * {ROWS * STEP} + {rows.at}"
         half.issue(
             "MTE2",
-            f"opslib::LoadRows({scores}, scores_space[{place}], {now}, {keys}, {STEP}, "
-            f"{STEP});",
+            f"opslib::LoadRows({scores}, scores_space[{place}], {rows.now}, "
+            f"{rows.keys}, {STEP}, {STEP});",
             Access(scores, True),
         )
-        self._scored(t, first, j0, keys, g, now, scores)
+        self._scored(t, rows)
         self._folded("Max", scores)
         peaks, pivots, bare = (f"{x}[{g}]" for x in ("peaks", "pivots", "bare"))
         factors = f"factors[{step} % 2 * {HALF} + {g}]"
@@ -209,7 +240,7 @@ class VectorHalf(LanePrinter):
         self._folded("Sum", scores)
         self._v(f"Mul({bare}, {bare}, {factors}, {group});", "bare factors", "bare")
         self._v(f"Add({bare}, {bare}, most, {group});", "bare most", "bare")
-        self._split(step, at, now, tail)
+        self._split(step, rows)
 
     def _folded(self, fold: str, scores: str) -> None:
         """`most` of each row of scores."""
@@ -222,19 +253,19 @@ class VectorHalf(LanePrinter):
         ):
             self._v(f"opslib::{name}({into}, {source}, {n});", source, into)
 
-    def _split(self, step: str, at: str, now: str, tail: str) -> None:
+    def _split(self, step: str, rows: _Group) -> None:
         """The weights in parts of 16 bits, to the cube core."""
-        parts, count, scores = self.a.parts, self.count, f"scores{tail}"
+        parts, count, scores = self.a.parts, self.count, rows.scores
         half = element_type(self.a.dtype) == "half"
         for k in range(parts):
-            part = f"part{k}{tail}"
+            part = f"part{k}{rows.tail}"
             self._v(f"Cast({part}, {scores}, RoundMode::CAST_RINT, {count});", scores,
                     part)  # fmt: skip
             shift = f" + {k * ROWS * STEP}" if k else ""
-            place = f"{step} % 2 * {parts * ROWS * STEP}{shift} + {at}"
+            place = f"{step} % 2 * {parts * ROWS * STEP}{shift} + {rows.at}"
             self.half.issue(
                 "MTE3",
-                f"opslib::Store(weights_space[{place}], {part}, {now} * {STEP});",
+                f"opslib::Store(weights_space[{place}], {part}, {rows.now} * {STEP});",
                 Access(part, False),
             )
             if k == parts - 1:
@@ -244,14 +275,14 @@ class VectorHalf(LanePrinter):
                 self._v(f"Axpy({scores}, {part}, {minus}, {count});",
                         f"{scores} {part}", scores)  # fmt: skip
                 continue
-            self._v(f"Cast(wide, {part}, RoundMode::CAST_NONE, {count});", part, "wide")
-            self._v(f"Sub({scores}, {scores}, wide, {count});", f"{scores} wide", scores)
+            self._v(f"Cast(back, {part}, RoundMode::CAST_NONE, {count});", part, "back")
+            self._v(
+                f"Sub({scores}, {scores}, back, {count});", f"{scores} back", scores
+            )
 
     # -- scores ----------------------------------------------------------------------
 
-    def _scored(
-        self, t: Task, first: str, j0: str, keys: str, g: str, now: str, scores: str
-    ) -> None:
+    def _scored(self, t: Task, group: _Group) -> None:
         """What the formula makes of the products: scaled, masked, biased."""
         s = self.a.s
         dot = Var("dot", FLOAT32)
@@ -259,21 +290,20 @@ class VectorHalf(LanePrinter):
         scale = _scale(score, dot)
         if scale is not None:
             if scale is not ONE:
-                text = self.operand(substitute(scale, t.at), LOOSE)
-                self._v(f"Muls({scores}, {scores}, {text}, {self.count});", scores, scores)
+                x, by = group.scores, self.operand(substitute(scale, t.at), LOOSE)
+                self._v(f"Muls({x}, {x}, {by}, {self.count});", x, x)
             score = dot
         straight = [c for c in s.limits if self._straight(c)]
-        others = [c for c in s.masks if c not in straight]
-        if score is dot and not others and not straight:
-            with self.block(f"if ({keys} < {STEP})"):
-                self._rows(t, first, j0, keys, g, now, scores, None, [])
+        # Each takes what the one before made of the products.
+        formulas = [] if score is dot else [score]
+        for c in s.masks:
+            if c not in straight:
+                formulas.append(Select(c, dot, Const(-math.inf, FLOAT32)))
+        if formulas or straight:
+            self._rows(t, group, formulas, straight)
             return
-        if score is dot and not others:
-            self._rows(t, first, j0, keys, g, now, scores, None, straight)
-            return
-        for c in reversed(others):
-            score = Select(c, score, Const(-math.inf, FLOAT32))
-        self._rows(t, first, j0, keys, g, now, scores, score, straight)
+        with self.block(f"if ({group.keys} < {STEP})"):
+            self._rows(t, group, [], [])
 
     def _straight(self, c: Expr) -> bool:
         """Whether a condition is a range of keys, for one row exactly."""
@@ -289,85 +319,68 @@ class VectorHalf(LanePrinter):
         return found is not None and ragged.bounded_by_rows(found.value, s.rows)
 
     def _rows(
-        self, t: Task, first: str, j0: str, keys: str, g: str, now: str, scores: str,
-        score: Expr | None, straight: list[Expr],
-    ) -> None:  # fmt: skip
+        self, t: Task, group: _Group, formulas: list[Expr], straight: list[Expr]
+    ) -> None:
         """Row by row what is not the same for all of them."""
-        half, s = self.half, self.a.s
+        half, s, j0, keys = self.half, self.a.s, group.j0, group.keys
         r = self.names.fresh("r")
-        with self.block(f"for (int64_t {r} = 0; {r} < {now}; {r}++)"):
-            row = half.constant("row", f"{scores}[{r} * {STEP}]", "LocalTensor<float>")
-            self.alias[row] = scores
+        with self.block(f"for (int64_t {r} = 0; {r} < {group.now}; {r}++)"):
+            text = f"{group.scores}[{r} * {STEP}]"
+            row = half.constant("row", text, "LocalTensor<float>")
+            self.alias[row] = group.scores
             number = Index("#row")
-            if score is not None or straight:
-                half.index(
-                    number, half.constant("i", f"{t.r0} + {first} + {g} + {r}")
-                )
+            if formulas or straight:
+                text = f"{t.r0} + {group.first} + {group.g} + {r}"
+                half.index(number, half.constant("i", text))
             at = {**t.at, **s.rows.at(number)}
-            if score is not None:
-                self._formula(substitute(score, at), j0, keys, row)
-            ends = [j0, f"{j0} + {keys}"]
-            if straight:
-                ends = [
-                    self._end(e, at, base)
-                    for e, base in zip(
-                        reach(s, Block(s.rows, number, ONE, at)), ("from", "to"),
-                        strict=True,
-                    )
-                ]  # fmt: skip
-                ends[1] = half.constant(
-                    "until", f"ops_minimum_i64({ends[1]}, {j0} + {keys})"
+            for formula in formulas:
+                self._formula(substitute(formula, at), group, row)
+            if not straight:
+                with self.block(f"if ({keys} < {STEP})" if formulas else None):
+                    self._limited(row, keys, "LT")
+                return
+            low, high = (
+                half.constant(base, self.scalar(substitute(e, at)))
+                for e, base in zip(
+                    reach(s, Block(s.rows, number, ONE, at)), ("from", "to"),
+                    strict=True,
                 )
-                with self.block(f"if ({ends[0]} > {j0})"):
-                    self._limited(row, f"{ends[0]} - {j0}", "GE")
-                with self.block(f"if ({ends[1]} < {j0} + {STEP})"):
-                    self._limited(row, f"{ends[1]} - {j0}", "LT")
-                return
-            if score is None:
-                self._limited(row, keys, "LT")
-                return
-            with self.block(f"if ({keys} < {STEP})"):
-                self._limited(row, keys, "LT")
-
-    def _end(self, end: Expr, at: dict[Expr, Expr], base: str) -> str:
-        return self.half.constant(base, self.scalar(substitute(end, at)))
+            )  # fmt: skip
+            high = half.constant("until", f"ops_minimum_i64({high}, {j0} + {keys})")
+            with self.block(f"if ({low} > {j0})"):
+                self._limited(row, f"{low} - {j0}", "GE")
+            with self.block(f"if ({high} < {j0} + {STEP})"):
+                self._limited(row, f"{high} - {j0}", "LT")
 
     def _limited(self, row: str, place: str, mode: str) -> None:
         """Scores beyond a key are not there."""
-        self._put(
-            Instruction(
-                "V",
-                f"CompareScalar(limit, lanes, static_cast<float>({place}), "
-                f"CMPMODE::{mode}, {STEP});",
-                (Access("lanes", False), Access("limit", True)),
-            )
+        self._v(
+            f"CompareScalar(limit, lanes, static_cast<float>({place}), "
+            f"CMPMODE::{mode}, {STEP});",
+            "lanes",
+            "limit",
         )
-        self._put(
-            Instruction(
-                "V",
-                f"Select({row}, limit, {row}, -INFINITY, "
-                f"SELMODE::VSEL_TENSOR_SCALAR_MODE, {STEP});",
-                (Access("limit", False), Access(row, False), Access(row, True)),
-            )
+        self._v(
+            f"Select({row}, limit, {row}, -INFINITY, "
+            f"SELMODE::VSEL_TENSOR_SCALAR_MODE, {STEP});",
+            f"limit {row}",
+            row,
         )
 
-    def _formula(self, score: Expr, j0: str, keys: str, row: str) -> None:
-        dot = Var("dot", FLOAT32)
-        count = self.half.constant("count", f"static_cast<uint32_t>({keys})", "uint32_t")
-        chunk = Chunk(self.a.s.j.name, j0, count, 0)
+    def _formula(self, score: Expr, group: _Group, row: str) -> None:
+        """A row of what `score` makes of it."""
+        text = f"static_cast<uint32_t>({group.keys})"
+        count = self.half.constant("count", text, "uint32_t")
+        chunk = Chunk(self.a.s.j.name, group.j0, count, 0)
         busy = self._busy()
-        score = _told_apart(score, chunk.lane)
+        dot = Var("dot", FLOAT32)
         values = self._values(chunk, [score], {dot: Value("float", row, False)})
-        made = self._chosen(values, score)
-        self._v(f"Adds({row}, {made}, 0.0f, {count});", made, row)
-        for name in sorted(self._busy() - busy):
-            self._tiles.free(name)
-
-    def _chosen(self, values: TileValues, score: Expr) -> str:
         made = values.get(score)
         if made.kind != "float":
             raise Cannot("scores that are no floats")
-        return made.name
+        self._v(f"Adds({row}, {made.name}, 0.0f, {count});", made.name, row)
+        for name in sorted(self._busy() - busy):
+            self._tiles.free(name)
 
     # -- sums ------------------------------------------------------------------------
 
@@ -390,8 +403,8 @@ class VectorHalf(LanePrinter):
                 Access("added", True),
             )
             self._multiplied(f"factors[{side} * {HALF} + {g}]", "factors", g, _SOME)
-            sums = f"sums[{g} * {WIDE}]"
-            self._v(f"Add({sums}, {sums}, added, {_SOME * WIDE});", "sums added", "sums")
+            sums, count = f"sums[{g} * {WIDE}]", _SOME * WIDE
+            self._v(f"Add({sums}, {sums}, added, {count});", "sums added", "sums")
 
     def _multiplied(self, by: str, buffer: str, g: str, rows: int) -> None:
         """Rows of sums from `g` on, each times its number."""
@@ -521,10 +534,4 @@ def _scale(score: Expr, dot: Var) -> Expr | None:
     return None
 
 
-def _told_apart(score: Expr, lane: str) -> Expr:
-    """Refuses conditions that are the same for all keys: see vector.py."""
-    del lane
-    return score
-
-
-__all__ = ["BOOL", "PLUS", "VectorHalf", "quiet_pivot"]
+__all__ = ["VectorHalf"]

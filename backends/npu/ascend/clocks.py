@@ -47,14 +47,10 @@ class Move:
     pipe: int
     target: int
     group: int
+    node: Instruction | Sync
     step: Step
-    chip: tuple[tuple[str, bool], ...] = ()
-    memory: tuple[Access, ...] = ()
-
-    @property
-    def node(self) -> Instruction | Sync:
-        """The node of the kernel."""
-        return self.step.node
+    chip: tuple[tuple[str, bool], ...]
+    memory: tuple[Access, ...]
 
 
 def moves(run: Sequence[Step]) -> list[Move]:
@@ -68,7 +64,7 @@ def moves(run: Sequence[Step]) -> list[Move]:
         if facts is None:
             facts = known[id(node)] = _facts(node)
         kind, pipe, target, group, chip, memory = facts
-        found.append(Move(kind, pipe, target, group, step, chip, memory))
+        found.append(Move(kind, pipe, target, group, node, step, chip, memory))
     return found
 
 
@@ -145,14 +141,14 @@ def conflict(
             if group not in flags:
                 return "never set", move.node
             target = move.target
-            joined = [
-                max(pair) for pair in zip(known[target], flags.pop(group), strict=True)
-            ]
+            mine = known[target]
+            for other, time in enumerate(flags.pop(group)):
+                if mine[other] < time:
+                    mine[other] = time
             issued[target] += 1
             waited[group] = issued[target], target
             if target == _SERIAL:
-                joined[target] = issued[target]
-            known[target] = joined
+                mine[target] = issued[target]
         else:
             known = [
                 [max(pair) for pair in zip(clock, issued, strict=True)]

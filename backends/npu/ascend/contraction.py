@@ -22,7 +22,7 @@ from ..targets import AscendTarget
 from .cube import CubePrinter, Cut, limits, sides, stored
 from .flags import insert_flags
 from .plan import Cutting, Pointer, Program
-from .tune import room
+from .tune import FORCED, room
 
 FromLoops = Callable[[loops.Kernel, str, AscendTarget], Program]
 
@@ -92,6 +92,7 @@ def lower(
                 (c.batch.extent, c.m.extent, c.n.extent, c.k.extent),
                 matrices[0].read.type.bytes,
                 out.dtype.bytes,
+                FORCED.get(),
             )
         )
     if not direct:

@@ -6,8 +6,8 @@ their depth at a time goes to L0A and L0B, transposed on the way where the lanes
 side by side: 16-bit elements by fractals, others by squares of two fractals. Both
 levels have two sets of buffers, so that the next load runs while the cube multiplies.
 
-float32 is multiplied as it is: HF32 is a mode that a kernel has to ask for
-(SetHF32Mode), and none here does.
+float32 is multiplied as it is: that its elements are rounded to HF32 is a mode that a
+kernel asks for (SetHF32Mode, 07_0258), and none here does.
 """
 
 from __future__ import annotations

@@ -108,7 +108,8 @@ def lacking(program: Program, target: AscendTarget = DEFAULT) -> str | None:
     if "float64" in nodes:
         return "it computes in double, which no unit of an Ascend chip has"
     if any(not has(name, target) for name in tensors | nodes):
-        # Cast (atlasascendc_api_07_0073) and Mmad (07_0249) list it for later chips.
+        # Not in the lists of Cast of vectors (atlasascendc_api_07_0073) and of scalars
+        # (07_0022), nor of Mmad (07_0249), for the inference products' AI cores.
         return f"{target.name} has no bfloat16: it cannot even convert it"
     return None
 

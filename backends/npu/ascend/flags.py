@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from .barriers import insert_barriers, necessary
 from .clocks import SAME, Change, Move, conflict, moves
 from .machine import Access, Block, Instruction, Launch, Node, Sync, syncs
 from .traces import Step, has_else, runs
@@ -44,7 +45,8 @@ def insert_flags(launch: Launch, event_ids: int = 6) -> None:
     bare = launch.body[:]
     for fences in range(_FENCES):
         launch.body[:] = _fenced(bare, fences)
-        planner = _Planner(launch.body)
+        straight = insert_barriers(launch.body)
+        planner = _Planner(launch.body, straight, straight)
         planner.complete()
         planner.prune()
         planner.alternate()
@@ -203,6 +205,8 @@ def _clash(first: Step, a: Access, second: Step, b: Access) -> bool:
 class _Planner:
     body: list[Node]
     groups: int = 0
+    # The last group of the barriers that were there before.
+    straight: int = 0
     # What the flags of a group were added for; "" is another flag.
     buffers: dict[int, str] = field(default_factory=dict)
 
@@ -263,10 +267,13 @@ class _Planner:
     def prune(self) -> None:
         """Takes out each flag that the rest makes superfluous, or each part of one."""
         found = _shortest_first(self.body)
+        kept = self._kept()
         again = True
         while again:
             again = False
             for candidate in self._spared():
+                if candidate <= kept:
+                    continue
                 gone = self._with_guards(found, candidate)
                 if gone:
                     again = True
@@ -274,6 +281,11 @@ class _Planner:
                     found = [
                         [s for s in run if id(s.node) not in gone] for run in found
                     ]
+
+    def _kept(self) -> frozenset[int]:
+        """Barriers that nothing could make superfluous."""
+        groups = necessary(self.body, self.straight)
+        return frozenset(id(s) for s in syncs(self.body) if s.group in groups)
 
     def _with_guards(
         self, found: list[list[Move]], gone: frozenset[int]

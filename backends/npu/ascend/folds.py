@@ -13,9 +13,11 @@ from opslib.ir.expr import Axis, Expr, Index, Prim, Var, substitute, walk
 from opslib.ir.loops import Let, Reduce
 from opslib.ir.monoid import Monoid
 
+from .functions import along, expanded
 from .lanes import LanePrinter
 from .lanes_state import Cannot, Chunk
 from .machine import Access
+from .ranges import check_guards
 from .vector import TileValues, Value
 
 # How a fold of partial states is written, by the primitive that joins two.
@@ -59,6 +61,8 @@ class FoldPrinter(LanePrinter):
         raise Cannot(f"a fold in {state}")
 
     def _lifted(self, monoid: Monoid, args: tuple[Expr, ...]) -> Expr:
+        for a in args:
+            check_guards(a)
         mapping: dict[Expr, Expr] = {
             Var(f"x{k}", a.dtype): a for k, a in enumerate(args)
         }
@@ -106,7 +110,9 @@ class FoldPrinter(LanePrinter):
             (),
             (acc,),
         )
-        value = self._lifted(s.monoid, s.args)
+        held_names = frozenset(n.name for n in held if isinstance(n, Var))
+        varies = along(chunk.lane, held_names)
+        value = expanded(self._lifted(s.monoid, s.args), varies)
 
         def innermost() -> None:
             values = self._values(chunk, [value], held)
@@ -143,7 +149,8 @@ class FoldPrinter(LanePrinter):
         for b in s.body:
             assert isinstance(b, Let)
             known[Var(b.name, b.value.dtype)] = substitute(b.value, known)
-        value = self._lifted(s.monoid, tuple(substitute(a, known) for a in s.args))
+        args = tuple(substitute(a, known) for a in s.args)
+        value = expanded(self._lifted(s.monoid, args), along(s.axes[-1].name))
         result = self.names.fresh(s.results[0])
         if self.row is not None:
             text = self._fold_row(s, op, kind, value)

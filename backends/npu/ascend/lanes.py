@@ -33,13 +33,15 @@ from opslib.ir.printer import expression
 from opslib.lowering.skeletons import arith
 
 from ..targets import AscendTarget
-from . import blocks
+from . import apart, blocks, ranges
 from .allocate import Tile
+from .functions import along, expanded
 from .lanes_state import Cannot, Chunk, Tiles
 from .machine import Access, Instruction, Node
 from .plan import Limit
 from .scalar import ScalarPrinter, element_type
-from .vector import TileValues, Value, narrowing
+from .vector import TileValues, Value
+from .vector_state import narrowing
 
 # Maps of more nodes than this spend their time computing: two sets of buffers would
 # only make the tiles shorter.
@@ -95,10 +97,12 @@ class LanePrinter(ScalarPrinter):
         self.moved: set[str] = set()
         self.stored: set[str] = set()
         self.why: list[str] = []
-        self._tiles = Tiles(names.fresh, self._put)
+        self._tiles = Tiles(names.fresh, self._put, self.block, target.shifts)
         self._parallel_turns: tuple[int, ...] = ()
         # Values of variables that the lanes of the chunk hold, while inside one.
         self._inside: TileValues | None = None
+        # Inside a loop of which all parts are for the vector unit, or none.
+        self._whole_loop = False
 
     def _put(self, instruction: Instruction) -> None:
         if self.touched:
@@ -116,7 +120,8 @@ class LanePrinter(ScalarPrinter):
         if not self._tiles.all:
             return list(self.lines)
         text = f"constexpr int64_t TILE = {tile};"
-        return [Instruction("S", text), *blocks.ramps(self._tiles), *self.lines]
+        lines: list[Node] = [Instruction("S", text), *blocks.ramps(self._tiles)]
+        return [*lines, *apart.ramps(self._tiles), *self.lines]
 
     # -- trying ----------------------------------------------------------------------
 
@@ -151,6 +156,7 @@ class LanePrinter(ScalarPrinter):
         self.workspaces, self.lets = state[4:]
         self.indent, self.lazy, self.touched = indent, lazy, touched
         self._inside = None
+        self._whole_loop = False
         return False
 
     def parallel(self, s: For) -> None:
@@ -171,7 +177,16 @@ class LanePrinter(ScalarPrinter):
         values = [b for b in loops[0].body if isinstance(b, Store | Let)]
         if len(values) < len(loops[0].body):
             return False
-        if sum(1 for b in values for _ in walk(b.value)) > _SMALL:
+        lane = loops[0].axis.name
+        if (
+            sum(1 for b in values for _ in walk(expanded(b.value, along(lane))))
+            > _SMALL
+        ):
+            return False
+        try:
+            if ranges.cut(loops[0]) != (loops[0],):
+                return False
+        except Cannot:
             return False
         # A rehearsal tells whether the loop is one for the vector unit.
         found: list[bool] = []
@@ -181,7 +196,7 @@ class LanePrinter(ScalarPrinter):
                 self.scopes[-1][("index", s.axis.name)] = Entry("#", "int64_t")
                 for b in s.body:
                     if b is loops[0]:
-                        found.append(self._try(lambda: self._vector_for(loops[0])))
+                        found.append(self._try(lambda: self._cut_for(loops[0])))
                     else:
                         self.statement(b)
             raise Cannot("rehearsed")
@@ -224,10 +239,19 @@ class LanePrinter(ScalarPrinter):
             s.kind == "vector"
             and s.step is None
             and self._inside is None
-            and self._try(lambda: self._vector_for(s))
+            and (self._whole_loop or self._try(lambda: self._cut_for(s)))
         ):
+            if self._whole_loop:
+                self._vector_for(s)
             return
         super()._for(s)
+
+    def _cut_for(self, s: For) -> None:
+        """A loop over lanes in parts of which each is for the vector unit."""
+        self._whole_loop = True
+        for part in ranges.cut(s):
+            self.statement(part)
+        self._whole_loop = False
 
     # -- chunks ----------------------------------------------------------------------
 
@@ -314,10 +338,12 @@ class LanePrinter(ScalarPrinter):
             known: dict[Expr, Expr] = {}
             roots: list[Expr] = []
             steps: list[Statement] = []
+            folds = [r for b in s.body if isinstance(b, Reduce) for r in b.results]
+            varies = along(chunk.lane, frozenset(folds))
             for b in s.body:
                 match b:
                     case Let(name, value):
-                        value = substitute(value, known)
+                        value = expanded(substitute(value, known), varies)
                         if len(stored) > 1 and any(
                             isinstance(n, Read) and n.tensor in stored
                             for n in walk(value)
@@ -326,7 +352,10 @@ class LanePrinter(ScalarPrinter):
                         known[Var(name, value.dtype)] = value
                     case Store(buffer, indices, value):
                         where = tuple(substitute(i, known) for i in indices)
-                        done = Store(buffer, where, substitute(value, known))
+                        value = substitute(value, known)
+                        ranges.check_guards(value)
+                        value = expanded(value, varies)
+                        done = Store(buffer, where, value)
                         roots.append(done.value)
                         steps.append(done)
                     case Reduce():
@@ -350,19 +379,19 @@ class LanePrinter(ScalarPrinter):
 
     # -- DMA -------------------------------------------------------------------------
 
-    def _place(
+    def _affine(
         self, chunk: Chunk, buffer: str, indices: tuple[Expr, ...]
-    ) -> tuple[Expr, str]:
-        """(step, text of the first lane's offset) of an access along the lanes."""
+    ) -> Expr | None:
+        """How far apart the accesses of neighbouring lanes are; None: anywhere."""
         step: Expr = arith.integer(0)
         for index, stride in zip(indices, self.buffers[buffer].strides, strict=True):
             found = arith.affine(index, chunk.lane)
             if found is None or any(
                 isinstance(n, Index) and n.name == chunk.lane for n in walk(*found)
             ):
-                raise Cannot("an index that is not affine")
+                return None
             step = arith.add(step, arith.mul(found[0], stride))
-        return step, self.operand(self.linear(buffer, indices), LOOSE)
+        return step
 
     def _dma(
         self, buffer: str, write: bool, indices: tuple[Expr, ...], chunk: Chunk
@@ -391,19 +420,21 @@ class LanePrinter(ScalarPrinter):
                 raise Cannot("a row that is not there")
             if found is not None:
                 return found
-        step, place = self._place(chunk, read.tensor, read.indices)
-        if step is not arith.integer(1):
-            raise Cannot("a strided read")
-        raw = self._fetch(read, place, chunk)
+        raw = self._fetch(read, chunk)
         made = self._widened(values, raw, buffer.dtype.name)
         if self.row is not None:
             made = Value(made.kind, made.name, False)
             self.row.values[key] = made
         return made
 
-    def _fetch(self, read: Read, place: str, chunk: Chunk) -> str:
+    def _fetch(self, read: Read, chunk: Chunk) -> str:
+        """What lanes read, side by side in a tensor of the type in memory."""
+        affine = self._affine(chunk, read.tensor, read.indices)
+        if affine is not arith.integer(1):
+            return self._fetch_apart(read, chunk, affine)
         tensor, buffer = read.tensor, self.buffers[read.tensor]
         memory = self._dma(tensor, False, read.indices, chunk)
+        place = self.operand(self.linear(tensor, read.indices), LOOSE)
         c = self.pointer(tensor)
         raw = self._tiles.temporary(element_type(buffer.dtype), f"{c}_in")
         at = c if place == "0" else f"{c}[{place}]"
@@ -417,6 +448,33 @@ class LanePrinter(ScalarPrinter):
         )
         return raw
 
+    def _fetch_apart(self, read: Read, chunk: Chunk, step: Expr | None) -> str:
+        """As `_fetch`, of elements that do not lie side by side; see apart.py."""
+        buffer, c = self.buffers[read.tensor], self.pointer(read.tensor)
+        ctype = element_type(buffer.dtype)
+        if not self.target.copies_bytes or not apart.gathers(ctype):
+            raise Cannot(f"a strided read of {buffer.dtype}")
+        memory = self._dma(read.tensor, False, read.indices, chunk)
+        if step is None:
+            # Wherever in the tensor.
+            memory = dataclasses.replace(memory, place="", turns=())
+        accesses = (memory,) if buffer.scope != "input" else ()
+        where = self.linear(read.tensor, read.indices)
+        if step is not None and apart.is_pitch(step):
+            return apart.strided(
+                self._tiles, c, ctype, self.operand(where, LOOSE),
+                self.operand(step, UNARY), chunk.count, accesses,
+            )  # fmt: skip
+        self.lazy += 1
+        outer = self.scopes[-1].get(("index", chunk.lane))
+        first = "" if chunk.first == "0" else f"{chunk.first} + "
+        self.scopes[-1]["index", chunk.lane] = Entry(f"({first}lane)", "int64_t")
+        place = self.operand(where, LOOSE)
+        if outer is not None:
+            self.scopes[-1]["index", chunk.lane] = outer
+        self.lazy -= 1
+        return apart.scattered(self._tiles, c, ctype, place, chunk.count, accesses)
+
     def _widened(self, values: TileValues, raw: str, dtype: str) -> Value:
         """What came in, in the type that is computed in."""
         if dtype == "float32":
@@ -425,36 +483,36 @@ class LanePrinter(ScalarPrinter):
             return Value("int32_t", raw, False)
         if dtype in ("float16", "bfloat16"):
             into = values.new("float")
-            values.emit("Cast", into, (raw,), "RoundMode::CAST_NONE")
+            values.convert(into, raw, "NONE")
             return Value("float", into)
         if dtype in ("bool", "int8", "uint8"):
             half = self._tiles.temporary("half")
-            values.emit("Cast", half, (raw,), "RoundMode::CAST_NONE")
+            values.convert(half, raw, "NONE")
             if dtype == "bool":
                 mask = values.new("mask")
-                values.compare(mask, half, "static_cast<half>(0.0f)", "NE", True)
+                values.compare(mask, half, "static_cast<half>(0.0f)", "NE", "half")
                 self._tiles.free(half)
                 return Value("mask", mask)
             number = values.new("int32_t")
-            values.emit("Cast", number, (half,), "RoundMode::CAST_RINT")
+            values.convert(number, half, "RINT")
             self._tiles.free(half)
             return Value("int32_t", number)
         if dtype == "int16":
             wide = values.new("float")
-            values.emit("Cast", wide, (raw,), "RoundMode::CAST_NONE")
+            values.convert(wide, raw, "NONE")
             number = values.new("int32_t")
-            values.emit("Cast", number, (wide,), "RoundMode::CAST_RINT")
+            values.convert(number, wide, "RINT")
             self._tiles.free(wide)
             return Value("int32_t", number)
         raise Cannot(f"the vector unit has no {dtype}")
 
     def _store_lanes(self, values: TileValues, s: Store) -> None:
         chunk, buffer = values.chunk, self.buffers[s.buffer]
-        step, place = self._place(chunk, s.buffer, s.indices)
-        if step is not arith.integer(1):
+        if self._affine(chunk, s.buffer, s.indices) is not arith.integer(1):
             raise Cannot("a strided store")
+        place = self.operand(self.linear(s.buffer, s.indices), LOOSE)
         value = s.value
-        if self.row is not None and buffer.scope == "workspace":
+        if self.row is not None and buffer.scope == "workspace" and not buffer.shared:
             if s.indices != (Index(chunk.lane),) or not values.varies(value):
                 raise Cannot("a row stored elsewhere")
             if buffer.dtype.name not in ("float32", "int32", "bool"):
@@ -465,7 +523,7 @@ class LanePrinter(ScalarPrinter):
             self.row.values[self._row_key(chunk, read)] = Value(
                 got.kind, got.name, False
             )
-            values.uses[value] = values.uses.get(value, 1) + 1
+            values.keep(value)
             return
         short = buffer.dtype.name in ("float16", "bfloat16")
         if short and isinstance(value, Cast) and value.value.dtype == FLOAT32:
@@ -476,18 +534,25 @@ class LanePrinter(ScalarPrinter):
         memory = self._dma(s.buffer, True, s.indices, chunk)
         c = self.pointer(s.buffer)
         at = c if place == "0" else f"{c}[{place}]"
+        self._send(at, out, chunk, memory, self.linear(s.buffer, s.indices))
+        values.forget(s.buffer)
+
+    def _send(
+        self, at: str, out: str, chunk: Chunk, memory: Access, where: Expr
+    ) -> None:
+        """A tensor to global memory, where `at` is the text and `where` the place."""
+        del where
         if self.target.copies_bytes:
             text = f"opslib::Store({at}, {out}, {chunk.count});"
             self._tiles.instruction("MTE3", text, (out,), (), memory)
         elif self.each:
-            self.scalar_writes.add(s.buffer)
+            self.scalar_writes.add(memory.buffer)
             blocks.store_each(self._tiles, at, out, chunk.count, memory)
         else:
             assert self._range is not None
-            piece = blocks.piece(self._range, self.lets, buffer.dtype)
-            self.pieces[piece] = None
+            dtype = self.buffers[memory.buffer].dtype
+            self.pieces[blocks.piece(self._range, self.lets, dtype)] = None
             blocks.store(self._tiles, at, out, chunk.count, memory)
-        values.forget(s.buffer)
 
     def _outgoing(self, values: TileValues, value: Expr, dtype: str) -> str:
         """A tensor of the stored type."""
@@ -497,10 +562,10 @@ class LanePrinter(ScalarPrinter):
                 # Only moved: whatever the type, and a nan keeps its bits.
                 if self.row is not None:
                     raise Cannot("a row that is only moved")
-                step, place = self._place(values.chunk, value.tensor, value.indices)
-                if step is arith.integer(1):
-                    return self._fetch(value, place, values.chunk)
+                return self._fetch(value, values.chunk)
         ctype = {"float32": "float", "int32": "int32_t"}.get(dtype)
+        if ctype is not None:
+            values.leaves(value)
         if not values.varies(value):
             kind = values.kind_of(value.dtype)
             held = Value(kind, values.splat(value, kind)) if kind != "mask" else None
@@ -515,14 +580,14 @@ class LanePrinter(ScalarPrinter):
             assert c is not None
             out = self._tiles.temporary(c, "out")
             held = values.as_float(held)
-            values.emit("Cast", out, (held.name,), narrowing(c))
+            values.convert(out, held.name, narrowing(c))
             return out
         if dtype == "bool":
             held = values.as_float(held)
             half = self._tiles.temporary("half")
-            values.emit("Cast", half, (held.name,), "RoundMode::CAST_NONE")
+            values.convert(half, held.name, "NONE")
             out = self._tiles.temporary("uint8_t", "out")
-            values.emit("Cast", out, (half,), "RoundMode::CAST_NONE")
+            values.convert(out, half, "NONE")
             self._tiles.free(half)
             return out
         if ctype is None or (ctype == "int32_t" and held.kind != "int32_t"):

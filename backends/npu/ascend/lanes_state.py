@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from .allocate import Tile
@@ -32,17 +33,24 @@ class Chunk:
 
 @dataclass(slots=True)
 class Tiles:
-    """Tensors on the chip by name; free ones are used again."""
+    """Tensors on the chip by name; free ones are used again.
+
+    `shifts`: see `AscendTarget`.
+    """
 
     fresh: Callable[[str], str]
     put: Callable[[Instruction], None]
+    block: Callable[[str], AbstractContextManager[None]]
+    shifts: bool = True
     all: dict[str, Tile] = field(default_factory=dict)
     side: int = 0
     _free: dict[str, list[str]] = field(default_factory=dict)
     _kind: dict[str, str] = field(default_factory=dict)
 
-    def temporary(self, ctype: str, base: str = "", per: int = 1) -> str:
-        """A tensor for one element each of the tile; see `free`."""
+    def temporary(
+        self, ctype: str, base: str = "", per: int = 1, times: int = 1
+    ) -> str:
+        """A tensor for one element each of the tile, or more; see `free`."""
         kind = f"{base} {ctype} {self.side}"
         waiting = self._free.setdefault(kind, [])
         if waiting:
@@ -52,7 +60,7 @@ class Tiles:
             "mask" if mask else {"float": "t", "int32_t": "n"}.get(ctype, "h")
         )
         name = self.fresh(f"{stem}_next" if self.side else stem)
-        self.all[name] = Tile(name, ctype, 8 if mask else per)
+        self.all[name] = Tile(name, ctype, 8 if mask else per, times=times)
         self._kind[name] = kind
         return name
 
@@ -67,11 +75,29 @@ class Tiles:
         self._kind[name] = kind
         return name
 
+    def ramp(self) -> str:
+        """A tensor of the numbers from 0 on."""
+        if "ramp" not in self.all:
+            self.constant(Tile("ramp", "float"))
+        return "ramp"
+
+    def constant(self, tile: Tile) -> None:
+        """A tensor that is filled once; see `apart.ramps`."""
+        self.all[tile.name] = tile
+        self._kind[tile.name] = tile.name
+        self._free[tile.name] = [tile.name]
+
     def free(self, name: str) -> None:
         """Gives a temporary back."""
         waiting = self._free[self._kind[name]]
         if name not in waiting:
             waiting.append(name)
+
+    def scalar(
+        self, text: str, reads: tuple[str, ...], writes: tuple[str, ...]
+    ) -> None:
+        """A statement of the scalar unit on tensors; "" is part of what follows."""
+        self.instruction("S", text, reads, writes)
 
     def instruction(
         self,

@@ -30,6 +30,7 @@ from .folds import FoldPrinter
 from .host_scalars import split
 from .lanes_state import Cannot
 from .machine import Launch
+from .packed import LONGEST, PackedPrinter
 from .plan import STATUS, Limit, Pointer, Program
 from .scalar import element_type
 from .tune import lanes
@@ -116,6 +117,10 @@ def _from_loops(
     for k, phase in enumerate(made):
         title = f"{name}_{k}" if len(made) > 1 else name
         rows = None
+        if target.copies_bytes:
+            packed = _packed(kernel, name, target, scalar, phases[k], phase)
+            if packed is not None:
+                launches.append(packed.launch(f"{title}_packed", LONGEST))
         if not each:
             rows = _rows(kernel, name, target, scalar, phases[k], phase)
         if rows is not None:
@@ -153,6 +158,23 @@ def _rows(
     return made if made.printer.length is not None else None
 
 
+def _packed(
+    kernel: loops.Kernel,
+    name: str,
+    target: AscendTarget,
+    scalar: frozenset[str],
+    body: tuple[Statement, ...],
+    chunked: _Phase,
+) -> _Phase | None:
+    """The launch for rows so short that a tile is for many."""
+    if not chunked.is_parallel or not _folds(body):
+        return None
+    try:
+        return _Phase(kernel, name, target, scalar, body, printer=PackedPrinter)
+    except Cannot:
+        return None
+
+
 def _folds(body: Sequence[Statement]) -> bool:
     return any(
         isinstance(s, Reduce) or (isinstance(s, For) and _folds(s.body)) for s in body
@@ -177,13 +199,26 @@ class _Phase:
         body: tuple[Statement, ...],
         resident: bool = False,
         each: bool = False,
+        printer: type[FoldPrinter] = FoldPrinter,
     ) -> None:
         self.target = target
         self.limits: tuple[Limit, ...] = ()
         names = Names()
-        for taken in ("numbers", "reals", "status", "Load", "Store", "opslib", "TILE"):
+        for taken in (
+            "numbers",
+            "reals",
+            "status",
+            "Load",
+            "Store",
+            "opslib",
+            "TILE",
+            "ramp",
+            "blocks_at",
+            "lane",
+        ):
             names.fresh(taken)
-        self.printer = FoldPrinter(names, target, scalar, resident, each)
+        resident = resident or printer is PackedPrinter
+        self.printer = printer(names, target, scalar, resident, each)
         scope = self.printer.scopes[0]
         types = {s.name: s.type for s in kernel.scalars}
         self._tensors: dict[str, str] = {}
@@ -224,8 +259,8 @@ class _Phase:
         """Its name in the text."""
         return self._tensors[buffer.name]
 
-    def launch(self, name: str) -> Launch:
-        """The function."""
+    def launch(self, name: str, longest: int = 0) -> Launch:
+        """The function; `longest`, if not 0, is how long its rows may be."""
         tiles = self.printer.tiles()
         options = lengths(tiles, self.target)
         # Rows that stay in UB are as long as there is room for.
@@ -243,7 +278,7 @@ class _Phase:
         )
         if self.printer.length is not None:
             least = max((x.least for x in pieces), default=1)
-            made.rows = self.printer.length, least, tile
+            made.rows = self.printer.length, least, longest or tile
         address = 0
         for b in buffers:
             made.addresses[b.name] = address

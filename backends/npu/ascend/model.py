@@ -108,7 +108,7 @@ class Kernel:
     @property
     def on_cube(self) -> bool:
         """Whether a launch of it is for cube cores."""
-        return any(launch.unit == "cube" for launch in self.made.launches)
+        return any(x.unit in ("cube", "mix") for x in self.made.launches)
 
 
 def compiled(program: Program, target: AscendTarget = DEFAULT) -> Kernel:
@@ -142,7 +142,9 @@ def bound(operator: str, *arguments: tuple[str, tuple[int, ...]], **named: Any) 
     return binding, expand(spec, binding.statics, library)
 
 
-def counted(kernel: Kernel, binding: Any, tile: Tile | None = None) -> Any:
+def counted(
+    kernel: Kernel, binding: Any, tile: Tile | None = None, entries: int = _ENTRIES
+) -> Any:
     """The twin's counters of a call on one core, with the costs of the chip: float64.
 
     `tile` is how a product is cut, if not as the tuner chooses for these sizes.
@@ -173,7 +175,7 @@ def counted(kernel: Kernel, binding: Any, tile: Tile | None = None) -> Any:
     finally:
         FORCED.reset(token)
         kernel.set_costs(ffi.NULL, 0)
-    return np.sum([c[:_ENTRIES] for c in found.values()], axis=0, dtype=np.float64)
+    return np.sum([c[:entries] for c in found.values()], axis=0, dtype=np.float64)
 
 
 def line(points: tuple[float, float], values: tuple[Any, Any], at: float) -> Any:

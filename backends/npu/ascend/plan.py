@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opslib.ir import expr, loops
 from opslib.ir.expr import Expr
 from opslib.lowering.numbers import number
 
 from .machine import Launch
+
+if TYPE_CHECKING:
+    from .tune import Tile
 
 SIZES = {
     "half": 2, "bfloat16_t": 2, "float": 4,
@@ -75,12 +78,14 @@ class Cutting:
             of k in L0 and in L1.
         extents: how many products, rows, columns and terms there are.
         size, out: bytes of an element of the sides, and of the result.
+        tile: what it is for all calls; None where the tuner chooses.
     """
 
     names: tuple[str, str, str, str]
     extents: tuple[Expr, Expr, Expr, Expr]
     size: int
     out: int
+    tile: Tile | None = None
 
 
 @dataclass(frozen=True, slots=True)

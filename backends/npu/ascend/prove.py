@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .machine import Access, Instruction, Launch, Sync
+from .machine import Access, Instruction, Launch, Sync, cores
 from .traces import Step, runs
 
 # The scalar unit executes one statement after another; no other pipe ends what it
@@ -82,9 +82,10 @@ class _Graph:
 def missing(launch: Launch) -> list[str]:
     """A sentence for each pair of instructions whose order nothing ensures."""
     found: dict[str, None] = {}
-    for run in runs(launch.body):
-        for sentence in _missing(run):
-            found[sentence] = None
+    for core in cores(launch):
+        for run in runs(core.body):
+            for sentence in _missing(run):
+                found[sentence] = None
     return list(found)
 
 

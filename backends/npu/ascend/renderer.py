@@ -147,4 +147,5 @@ def _body(body: Sequence[Node], depth: int) -> Iterator[str]:
             yield from _body(node.body, depth + 1)
             yield margin + "}"
         elif not (isinstance(node, Instruction) and not node.text):
-            yield from wrapped(margin + node.text)
+            for line in node.text.split("\n"):
+                yield from wrapped(margin + line)

@@ -10,10 +10,10 @@ from opslib.ir.binding import Binding
 from opslib.ir.expr import Program
 
 from ..targets import DEFAULT, AscendTarget
-from . import model, tune
+from . import model, model_attention, tune
 from .arguments import product_of
 from .lower import lower, mangle
-from .machine import Block, Instruction, Launch, Node, Sync, instructions
+from .machine import Block, Instruction, Launch, Node, Sync, cores, instructions
 from .plan import Program as Made
 
 _CAPACITIES = {"ub": "ub_usable", "l1": "l1", "l0a": "l0a", "l0b": "l0b", "l0c": "l0c"}
@@ -41,7 +41,7 @@ def summary(
     """
     made = lower(program, mangle(program.name), target)
     lines = [f"{program.name} for {target.name} ({target.number}), {made.skeleton}"]
-    for launch in made.launches:
+    for launch in (core for x in made.launches for core in cores(x)):
         lines += ["", f"launch {launch.name} on {launch.unit} cores", *_plan(launch)]
         capacity = _capacities(launch, target)
         lines += [f"  {text}" for text in capacity]
@@ -154,6 +154,8 @@ def _nearest(
     return _touched(flat, pipe, chosen)
 
 
+# A size at which a kernel for both kinds of cores is at its best.
+_LARGE = 32, 4096, 128
 # Of how many candidates a report tells.
 _SHOWN = 5
 
@@ -179,7 +181,8 @@ def _tiles(made: Made, binding: Binding, target: AscendTarget) -> Iterator[str]:
 
 def _costs(program: Program, binding: Any, target: AscendTarget) -> Iterator[str]:
     shapes = ", ".join(str(list(o.view.extents)) for o in binding.inputs)
-    counters = model.counted(model.compiled(program, target), binding)
+    kernel = model.compiled(program, target)
+    counters = model.counted(kernel, binding)
     total = counters[model.CYCLES]
     yield (
         f"on paper, one core, arrays of {shapes}: {total:.0f} cycles. Counted by the "
@@ -193,6 +196,10 @@ def _costs(program: Program, binding: Any, target: AscendTarget) -> Iterator[str
         f"  {counters[model.BYTES_IN]:.0f} bytes in, "
         f"{counters[model.BYTES_OUT] + counters[model.BYTES_FIX]:.0f} out"
     )
+    if any(x.unit == "mix" for x in kernel.made.launches) and not program.checks:
+        heads, rows, size = _LARGE
+        found = model_attention.shares(kernel, binding.scalars, heads, rows, rows, size)
+        yield f"all cores, {heads} times [{rows}, {size}] by as many keys: {found}"
 
 
 __all__ = ["summary"]

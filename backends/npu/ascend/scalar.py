@@ -249,6 +249,12 @@ class ScalarPrinter(StatementPrinter):
             self.side(s, 0)
             if not twice:
                 return
+            # What was named of the first turn's values is not the second's.
+            named = [
+                k for k in self.scopes[-1] if isinstance(k, tuple) and k[0] == "expr"
+            ]
+            for key in named:
+                del self.scopes[-1][key]
             with self.block(f"if ({name} + {by} < {stop})"):
                 second = self.names.fresh(s.axis.name)
                 self.line(f"const int64_t {second} = {name} + {by};")

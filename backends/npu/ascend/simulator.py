@@ -184,7 +184,7 @@ def run(
     counters: dict[str, list[int]] | None = None,
     cores: int = 0,
 ) -> tuple[int, int, int] | None:
-    """Launches a program on the twin; returns the check that failed (`failure`), if any.
+    """Launches a program on the twin; gives the check that failed (`failure`), if any.
 
     `cores`, if not 0, is how many of the chip's cores are used.
 

@@ -39,6 +39,15 @@ class Step:
 
 def runs(body: list[Node]) -> Iterator[list[Step]]:
     """The runs that are enough to judge a kernel."""
+    seen = set()
+    for run in _runs(body):
+        what = tuple([id(step.node) for step in run])
+        if what not in seen:
+            seen.add(what)
+            yield run
+
+
+def _runs(body: list[Node]) -> Iterator[list[Step]]:
     found = list(_blocks(body))
     depths = [d for b, d in found if b.kind == "loop"]
     yield _run(body, {}, {}, TURNS)

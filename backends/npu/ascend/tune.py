@@ -52,7 +52,8 @@ class Tile:
 
 # What all products were cut by before any was chosen.
 USUAL = Tile()
-# For the model, which is asked what other tiles would take.
+# For the model, which is asked what other tiles would take, and for kernels that are
+# lowered while it is set: they are cut so in all calls.
 FORCED: ContextVar[Tile | None] = ContextVar("cube_tile", default=None)
 
 
@@ -210,7 +211,8 @@ def score(product: Product, tile: Tile, target: AscendTarget) -> Score:
     blocks = p.batch * down * across
     mine = -(-blocks // target.cubes)
     # Blocks at the edges are smaller; the core with the most to do has few of them.
-    rows, columns = min(p.m, tile.m), min(p.n, tile.n)
+    rows: float = min(p.m, tile.m)
+    columns: float = min(p.n, tile.n)
     if mine > 1:
         rows, columns = p.m / down, p.n / across
     row_fractals, column_fractals = -(-rows // FRACTAL), -(-columns // FRACTAL)
@@ -226,7 +228,11 @@ def score(product: Product, tile: Tile, target: AscendTarget) -> Score:
     products = row_fractals * column_fractals * -(-whole // 32) * rounds
     multiply = chip.cube_start.value + products * FRACTAL_MACS / chip.cube_macs.value
     drain = start + rows * columns * p.out / rate
-    chain = turn + steps * max(turn, multiply) + min(turn, multiply) + drain
+    chain = turn + steps * max(turn, multiply) + drain
+    # Each panel begins with the first set of buffers in L0. After an odd number of
+    # steps that is the one that the cube still reads.
+    alone = panels if min(tile.panels, steps) % 2 else 1
+    chain += alone * min(turn, multiply)
     pipes = {
         "MTE2": load,
         "MTE1": steps * turn + drain,

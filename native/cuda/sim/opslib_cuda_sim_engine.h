@@ -60,7 +60,6 @@ struct Collected {
  * the value in bytes. */
 Collected collect(Warp what, uint64_t mask, uint64_t value, int size, int argument,
                   int width, Site site);
-uint64_t active_mask();
 
 enum class Block : uint8_t {
     Sync,

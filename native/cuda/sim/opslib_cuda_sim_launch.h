@@ -26,7 +26,8 @@ struct Announced {
 };
 inline thread_local std::vector<Announced> announced;
 inline thread_local bool announced_changed = false;
-inline std::vector<Announced> shadowed;
+/* Whose announcements the buffers are. */
+inline const std::vector<Announced>* shadowed = nullptr;
 
 /* The module that holds a kernel: its segments, and its shared memory in thread-local
  * storage. */
@@ -79,6 +80,7 @@ inline void forget_accesses() {
             for (int k = kRead; k <= kReadWarp; k++) cell.stamp[k] = 0;
         }
     }
+    drop_pool();
     g.next_base = 2;
     g.launch_base = 2;
     g.block_bases.clear();
@@ -159,8 +161,31 @@ inline void run_block() {
         check_groups();
     }
     self = nullptr;
-    const uint64_t peak = g.fixed.touched * (1ull << g.fixed.shift) + g.dynamic.bytes;
-    if (g.counters[kSharedPeak] < peak) g.counters[kSharedPeak] = peak;
+}
+
+/* Bytes of arrays of fixed size that a block has used: what the kernel has of them, for a
+ * unit holds those of many kernels. */
+inline uint64_t fixed_bytes() {
+    uint64_t cells = 0;
+    const Stamp first = stamp_of(g.block_base, 0);
+    for (uint64_t i = 0; i < g.fixed.touched; i++)
+        cells += g.fixed.cells[i].stamp[kWrite] >= first ||
+                 g.fixed.cells[i].stamp[kRead] >= first;
+    return cells << g.fixed.shift;
+}
+/* nvcc's limit of arrays of fixed size, on all targets. */
+constexpr uint64_t kFixedBytes = 48 * 1024;
+inline void check_shared() {
+    const uint64_t fixed = fixed_bytes(), all = fixed + g.dynamic.bytes;
+    g.counters[kSharedPeak] = all;
+    if (fixed <= kFixedBytes && all <= g.shared_limit) return;
+    finding("launch", place_of(Site{g.kernel, 0}), 0, kActors,
+            format("%llu bytes of shared memory, %llu of them in arrays of fixed size; "
+                   "possible are %llu, and %llu of those",
+                   static_cast<unsigned long long>(all),
+                   static_cast<unsigned long long>(fixed),
+                   static_cast<unsigned long long>(g.shared_limit),
+                   static_cast<unsigned long long>(kFixedBytes)));
 }
 
 inline void make_threads() {
@@ -252,8 +277,9 @@ int launch(const Launch& job, void (*run)(void**), void* anchor) {
         set_shared(g.fixed, module.fixed, module.fixed_bytes);
         set_shared(g.dynamic, reinterpret_cast<uintptr_t>(ops_shared),
                    job.shared_bytes);
-        if (announced_changed) set_buffers();
+        if (announced_changed || shadowed != &announced) set_buffers();
         announced_changed = false;
+        shadowed = &announced;
         g.last = &g.fixed;
         if (g.next_base < 2) g.next_base = 2;
         g.launch_base = g.next_base;
@@ -269,6 +295,7 @@ int launch(const Launch& job, void (*run)(void**), void* anchor) {
                     g.block_at = {x, y, z};
                     g.sampling = g.sample && number++ < kSampledBlocks;
                     run_block();
+                    if (!(x | y | z)) check_shared();
                     if (g.sampling) count_samples();
                 }
         append_notes();

@@ -18,7 +18,7 @@ inline bool knows_other_block(const Thread& t, uint32_t actor, uint32_t clock) {
 /* __threadfence: "fence; atomic" of one thread and "atomic; fence" of another that reads
  * it order what is before and behind (PTX ISA, release and acquire patterns). */
 inline void fence_memory(Thread& t) {
-    g.any_past = true;
+    t.async.used = g.any_past = true;
     if (t.read) {
         t.past = joined(t.past, t.read);
         const auto mine = t.read->find(g.block_base);

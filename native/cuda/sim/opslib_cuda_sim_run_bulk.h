@@ -204,6 +204,7 @@ inline void start_store(Bulk& bulk, Region& r) {
     touch<Access::Read>(actor, r, offset, bulk.bytes, bulk.place);
     check_proxy(t, *bulk.known, r, offset, bulk.bytes, bulk.place);
     g.counters[kAsyncBytes] += bulk.bytes;
+    t.async.used = true;
     t.async.bulks.push_back(bulk);
 }
 
@@ -261,6 +262,7 @@ inline void finish_store(Bulk& bulk) {
 }
 
 void bulk_commit() {
+    self->async.used = true;
     self->async.bulk_groups.push_back(std::move(self->async.bulks));
     self->async.bulks.clear();
 }

@@ -52,12 +52,14 @@ void copy_async(void* shared, const void* global, int size, int bytes, Site site
     check<Access::Write>(to, uint64_t(size), place);
     put_in_flight(*r, to - r->base, uint64_t(size), kFlight, g.clock[t.id], place);
     g.counters[kAsyncBytes] += uint64_t(size);
+    t.async.used = true;
     t.async.copies.push_back(
         {static_cast<uint8_t*>(shared), static_cast<const uint8_t*>(global), size, bytes,
          place});
 }
 
 void copy_async_commit() {
+    self->async.used = true;
     self->async.copy_groups.push_back(std::move(self->async.copies));
     self->async.copies.clear();
 }

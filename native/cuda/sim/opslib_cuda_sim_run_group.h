@@ -202,6 +202,7 @@ inline void run_group_matrix(WarpState& w) {
         use_operand(t, r.d, uint64_t(n) * 2, true, here);
         if (r.a) use_operand(t, r.a, 16, false, here);
         const uint32_t* const so_far = results_so_far(t, r.d);
+        t.async.used = true;
         Product product{r.d, std::vector<uint32_t>(size_t(n) / 2), done};
         done->references++;
         for (int i = 0; i < n / 2; i++) {
@@ -246,11 +247,12 @@ void group_fence(Site site) {
     const int line = sync_line(67, "wgmma.fence", site, &drop);
     g.sync_lines[size_t(line)].noted = false;
     if (drop) return;
-    t.async.fenced = true;
+    t.async.used = t.async.fenced = true;
     for (Operand& each : t.async.operands) each.touched = false;
 }
 
 void group_commit(Site) {
+    self->async.used = true;
     self->async.product_groups.push_back(std::move(self->async.products));
     self->async.products.clear();
 }

@@ -23,6 +23,7 @@ inline Known* knowledge(Thread& t) {
 }
 
 inline void fence_proxy(Thread& t) {
+    t.async.used = true;
     t.async.fences.push_back(g.clock[t.id]);
     t.async.fenced_at.assign(g.floor, g.floor + g.threads);
     Known* known = nothing_known();
@@ -200,6 +201,8 @@ void copy_async_arrive(void* barrier, Site site) {
 
 inline void forget_asynchronous(Thread& t) {
     Async& a = t.async;
+    if (!a.used) return;
+    a.used = false;
     for (auto& group : a.product_groups)
         for (Product& each : group) drop_known(each.done);
     for (Product& each : a.products) drop_known(each.done);

@@ -198,8 +198,6 @@ Collected collect(Warp what, uint64_t mask, uint64_t value, int size,
     return {t.result, t.flag};
 }
 
-uint64_t active_mask() { return self->warp->members & ~self->warp->exited; }
-
 }  // namespace opslib_cuda_sim
 
 #endif

@@ -26,7 +26,7 @@ inline std::map<std::pair<uint32_t, Place>, Sampled> samples;
 
 inline void sample(Thread& t, const Region& r, uintptr_t address, uint64_t size,
                    Place place) {
-    Sampled& s = samples[{t.id / g.lanes, place}];
+    Sampled& s = samples[{t.id / g.lanes * 2 + r.shared, place}];
     s.shared = r.shared;
     const uint32_t turn = s.turns[t.lane]++;
     if (turn >= kSampledTurns) return;

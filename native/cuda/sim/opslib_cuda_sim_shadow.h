@@ -9,12 +9,40 @@
 
 namespace opslib_cuda_sim {
 
+/* Cells of buffers that are gone, by size, for the next ones: old stamps in them are of
+ * other launches and mean nothing, so only memory that counts as unwritten is cleared. */
+constexpr uint64_t kPooledBytes = 1ull << 28;
+struct CellPool {
+    std::multimap<uint64_t, void*> free;
+    uint64_t bytes = 0;
+};
+inline CellPool cell_pool;
+
+inline void drop_pool() {
+    for (const auto& each : cell_pool.free) munmap(each.second, each.first);
+    cell_pool.free.clear();
+    cell_pool.bytes = 0;
+}
+
 inline bool make_cells(Region& r, uint8_t shift) {
     const uint64_t count = (r.bytes >> shift) + 2;
-    const uint64_t bytes = count * sizeof(Cell);
-    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) return false;
+    uint64_t bytes = 4096;
+    while (bytes < count * sizeof(Cell)) bytes += (bytes / 16384 + 1) * 4096;
+    void* at = nullptr;
+    const auto found = cell_pool.free.find(bytes);
+    if (found != cell_pool.free.end()) {
+        at = found->second;
+        cell_pool.free.erase(found);
+        cell_pool.bytes -= bytes;
+        if (!r.initialised) memset(at, 0, count * sizeof(Cell));
+    } else {
+        at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED) return false;
+#ifdef MADV_HUGEPAGE
+        if (bytes >= 1u << 22) madvise(at, bytes, MADV_HUGEPAGE);
+#endif
+    }
     r.cells = static_cast<Cell*>(at);
     r.cell_bytes = bytes;
     r.shift = shift;
@@ -22,7 +50,12 @@ inline bool make_cells(Region& r, uint8_t shift) {
     return true;
 }
 inline void drop_cells(Region& r) {
-    if (r.cells) munmap(r.cells, r.cell_bytes);
+    if (r.cells && cell_pool.bytes + r.cell_bytes <= kPooledBytes) {
+        cell_pool.free.emplace(r.cell_bytes, r.cells);
+        cell_pool.bytes += r.cell_bytes;
+    } else if (r.cells) {
+        munmap(r.cells, r.cell_bytes);
+    }
     r.cells = nullptr;
 }
 /* Cells for smaller granules, when an access does not fit those there are. */
@@ -38,7 +71,7 @@ inline void refine(Region& r, uint8_t shift) {
             if ((i * times + k) << shift <= r.bytes) r.cells[i * times + k] = cell;
     }
     r.touched = old.touched * times;
-    munmap(old.cells, old.cell_bytes);
+    drop_cells(old);
 }
 
 inline std::string name_of(const Region& r) {

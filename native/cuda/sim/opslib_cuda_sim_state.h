@@ -135,6 +135,7 @@ struct Operand {
 };
 /* What a thread has asked for and not waited for, and the open group of each kind. */
 struct Async {
+    bool used;
     std::vector<Copy> copies;
     std::deque<std::vector<Copy>> copy_groups;
     std::vector<Bulk> bulks;

@@ -20,6 +20,13 @@ inline void seen(void* where, uint64_t size, bool aligned, void* from) {
     check<kWrites ? Access::Write : Access::Read>(address, size, place);
 }
 
+inline void copied(void* to, const void* from, size_t size, void* here) {
+    if (!self || !size) return;
+    if (find_region(reinterpret_cast<uintptr_t>(from)))
+        seen<false>(const_cast<void*>(from), size, false, here);
+    if (find_region(reinterpret_cast<uintptr_t>(to))) seen<true>(to, size, false, here);
+}
+
 /* What -fsanitize=bounds calls, for arrays of known size (its ABI: ubsan_handlers.h of
  * compiler-rt): inside a block's shared memory and a thread's own nothing else would see
  * an index that runs into the next array. */
@@ -89,24 +96,21 @@ OPSLIB_CUDA_SIM_EXPORT void __tsan_func_entry(void*) {}
 OPSLIB_CUDA_SIM_EXPORT void __tsan_func_exit() {}
 OPSLIB_CUDA_SIM_EXPORT void __tsan_vptr_read(void**) {}
 OPSLIB_CUDA_SIM_EXPORT void __tsan_vptr_update(void**, void*) {}
-/* What clang makes of memcpy and memset. */
-OPSLIB_CUDA_SIM_EXPORT void* __tsan_memcpy(void* to, const void* from, size_t size) {
-    opslib_cuda_sim::seen<false>(const_cast<void*>(from), size, false,
-                                 OPSLIB_CUDA_SIM_HERE);
-    opslib_cuda_sim::seen<true>(to, size, false, OPSLIB_CUDA_SIM_HERE);
+/* memcpy and its relatives, which neither compiler instruments: linking with
+ * -Wl,--wrap=memcpy and so on brings them here.  The entry's own copies of arguments
+ * come too, so that memory of the host is none of our business. */
+OPSLIB_CUDA_SIM_EXPORT void* __wrap_memcpy(void* to, const void* from, size_t size) {
+    opslib_cuda_sim::copied(to, from, size, OPSLIB_CUDA_SIM_HERE);
     return memcpy(to, from, size);
 }
-OPSLIB_CUDA_SIM_EXPORT void* __tsan_memmove(void* to, const void* from, size_t size) {
-    opslib_cuda_sim::seen<false>(const_cast<void*>(from), size, false,
-                                 OPSLIB_CUDA_SIM_HERE);
-    opslib_cuda_sim::seen<true>(to, size, false, OPSLIB_CUDA_SIM_HERE);
+OPSLIB_CUDA_SIM_EXPORT void* __wrap_memmove(void* to, const void* from, size_t size) {
+    opslib_cuda_sim::copied(to, from, size, OPSLIB_CUDA_SIM_HERE);
     return memmove(to, from, size);
 }
-OPSLIB_CUDA_SIM_EXPORT void* __tsan_memset(void* to, int value, size_t size) {
-    opslib_cuda_sim::seen<true>(to, size, false, OPSLIB_CUDA_SIM_HERE);
+OPSLIB_CUDA_SIM_EXPORT void* __wrap_memset(void* to, int value, size_t size) {
+    opslib_cuda_sim::copied(to, nullptr, size, OPSLIB_CUDA_SIM_HERE);
     return memset(to, value, size);
 }
-
 OPSLIB_CUDA_SIM_EXPORT void __ubsan_handle_out_of_bounds(
     opslib_cuda_sim::BoundsData* data, uintptr_t index) {
     opslib_cuda_sim::index_out_of_bounds(*data, index);

@@ -1,4 +1,5 @@
-/* Barriers, fences, and what the lanes of a warp do together. */
+/* Barriers, fences, and what the lanes of a warp do together.  No __activemask: which
+ * lanes run together is up to the hardware, and no kernel may depend on it. */
 #ifndef OPSLIB_CUDA_SIM_WARP_H
 #define OPSLIB_CUDA_SIM_WARP_H
 
@@ -43,9 +44,6 @@ static inline void __trap(OPSLIB_CUDA_SIM_SITE) {
 static inline void __syncwarp(opslib_cuda_sim_mask mask = opslib_cuda_sim_mask(-1),
                               OPSLIB_CUDA_SIM_SITE) {
     opslib_cuda_sim::collect(opslib_cuda_sim::Warp::Sync, mask, 0, 0, 0, 0, site);
-}
-static inline opslib_cuda_sim_mask __activemask() {
-    return opslib_cuda_sim_mask(opslib_cuda_sim::active_mask());
 }
 template <typename T>
 static inline T __shfl_sync(opslib_cuda_sim_mask mask, T value, int lane,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import types
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,14 @@ class DType:
 
     def __str__(self) -> str:
         return f"torch.{self.name}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """As torch.device."""
+
+    type: str
+    index: int
 
 
 class Memory:
@@ -98,13 +107,23 @@ class Tensor(Array):
 
     @property
     def device(self) -> Any:
-        return types.SimpleNamespace(type="cuda", index=self.index)
+        return Place("cuda", self.index)
 
     def stride(self) -> tuple[int, ...]:
         return self.steps
 
     def data_ptr(self) -> int:
         return self.address
+
+    def copy_(self, other: Tensor) -> Tensor:
+        torch = sys.modules["torch"]
+        to, what = self.numpy_now(), other.numpy_now()
+
+        def write() -> None:
+            to[...] = what
+
+        torch.stream.enqueue(write)
+        return self
 
     def detach(self) -> Tensor:
         return self

@@ -163,6 +163,22 @@ def test_workspaces_are_captured_too(fake: Any, torch: Any) -> None:
     assert np.allclose(got.numpy_now(), long.sum(dtype=np.float64), rtol=1e-5)
 
 
+def test_out_on_the_gpu(fake: Any, torch: Any) -> None:
+    """Written by torch, in order with its stream; an argument may be `out` too."""
+    a = torch.tensor(x)
+    out = torch.tensor(np.zeros_like(x))
+    fake.WORLD.calls.clear()
+    assert opslib.exp(a, out=out) is out
+    assert "stream.sync" not in fake.WORLD.calls
+    assert np.allclose(out.read(), np.exp(x))
+    assert opslib.exp(a, out=a) is a
+    assert np.allclose(a.read(), np.exp(x))
+    with pytest.raises(opslib.ShapeError, match=r"allocate it with shape \(33, 70\)"):
+        opslib.exp(out, out=torch.tensor(np.zeros(3, np.float32)))
+    with pytest.raises(opslib.DTypeError, match="allocate it with dtype"):
+        opslib.exp(out, out=torch.tensor(np.zeros(x.shape)))
+
+
 def test_gradients_are_not_lost_silently(fake: Any, torch: Any) -> None:
     a = torch.tensor(x)
     a.requires_grad = True

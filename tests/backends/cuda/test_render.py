@@ -15,6 +15,7 @@ import pytest
 from opslib.backends.cuda import lower as lowering
 from opslib.backends.cuda import renderer, simulator, splits
 from opslib.backends.cuda.dialect import HIP
+from opslib.backends.cuda.launch import CudaKernel
 from opslib.backends.cuda.machine import Kernel, Launch
 
 import opslib
@@ -324,6 +325,29 @@ def test_products(dtype: str, shape: tuple[int, int, int]) -> None:
     b = (normal(k, n, dtype="float64", seed=1) * 9).astype(dtype)
     agrees("matmul", a, b, ulp=8192)
     agrees("matmul", a, np.ascontiguousarray(b.T).T, ulp=8192)
+
+
+@needs_simulator
+@pytest.mark.parametrize("shape", [(130, 20, 67), (257, 9, 129)])
+def test_large_tiles_give_the_same_bits(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    m, k, n = shape
+    program = program_of("matmul", normal(m, k), normal(k, n))
+    arrays = normal(m, k), normal(k, n, seed=1)
+    sizes = {"m": m, "k": k, "n": n}
+    found = []
+    for multiprocessors in (1, 1000):
+        place = simulator.Simulator()
+        monkeypatch.setattr(place, "multiprocessors", multiprocessors, raising=False)
+        kernel = CudaKernel(program, place)
+        out = np.full((m, n), np.nan, np.float32)
+        kernel.launch(arrays, [out], sizes, {})
+        names = [x.name for x in kernel.form(kernel.contiguous()).made.launches]
+        assert any(name.endswith("_large") for name in names)
+        found.append(out)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_allclose(found[0], arrays[0] @ arrays[1], rtol=1e-4, atol=1e-4)
 
 
 @needs_simulator

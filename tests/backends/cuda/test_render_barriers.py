@@ -12,10 +12,10 @@ from typing import Any
 import cffi
 import numpy as np
 import pytest
-
-import opslib
 from opslib.backends.cuda import launches, simulator
 from opslib.backends.cuda.launch import CudaKernel
+
+import opslib
 from opslib.dispatch import judging
 from opslib.errors import KernelError
 

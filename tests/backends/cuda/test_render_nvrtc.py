@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-import opslib
 from opslib.backends.cuda import lower as lowering
 from opslib.backends.cuda import nvrtc, renderer
 from opslib.backends.cuda.packages import NotInstalled
 from opslib.backends.cuda.targets import TARGETS
+
+import opslib
 from opslib.dispatch.inspection import sample_program
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "cuda").glob("*.cu"))

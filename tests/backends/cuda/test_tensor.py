@@ -16,6 +16,7 @@ from opslib.backends.cuda.targets import TARGETS
 
 import opslib
 from opslib.dispatch.inspection import sample_program
+from opslib.ir.expr import Const
 
 needs_simulator = pytest.mark.skipif(
     simulator.why_not() is not None, reason="the simulator needs a C++ compiler"
@@ -51,10 +52,24 @@ def test_chips_without_cp_async_do_without(target: str) -> None:
     assert not is_tensor(lowered("matmul", "float16", target))
 
 
-def test_a_block_fits_the_smallest_shared_memory() -> None:
-    for block in (*tensor._LARGE.values(), *tensor._SMALL.values()):
-        most = tensor.STAGES * tensor.BYTES * (block[0] + 2 * block[1])
-        assert most <= min(t.shared_per_block for t in TARGETS.values() if t.cp_async)
+@pytest.mark.parametrize("target", [t for t in TARGETS.values() if t.cp_async])
+def test_tiles_fit_shared_memory_and_are_cut_finer_and_finer(target: Any) -> None:
+    for name in ("matmul", "gate_up"):
+        for launch in lowered(name, "float16", target.name).launches:
+            assert isinstance(launch.shared, Const)
+            assert launch.shared.value <= target.shared_per_block
+    for sums in (1, 2, 3):
+        ways = tensor.cuts(sums, target)
+        sizes = [w.rows * w.columns for w in ways]
+        assert sizes == sorted(sizes, reverse=True)
+        assert ways[-1].prefix == "ops"
+
+
+def test_hopper_multiplies_by_groups_of_warps() -> None:
+    names = [x.name for x in lowered("matmul", "float16").launches]
+    assert names == ["op_matmul_wide", "op_matmul", "op_matmul_small"]
+    body = "\n".join(lowered("matmul", "float16").launches[0].body)
+    assert "ops_group_multiply<ops_f16, 128, 256, false, true>" in body
 
 
 def check(name: str, *arrays: Any, **attributes: Any) -> None:

@@ -147,7 +147,7 @@ def test_an_untested_operator_is_not_taken(run: Run, full_cann: Path) -> None:
 
 
 def test_an_operator_of_the_same_name_is_another(run: Run, full_cann: Path) -> None:
-    """A library's operator stands for the shipped spec, not for whatever has its name."""
+    """A library's operator stands for the shipped spec, not for any of its name."""
     text = outcome(
         run(
             """
@@ -173,7 +173,7 @@ def test_an_operator_of_the_same_name_is_another(run: Run, full_cann: Path) -> N
 def test_an_error_of_the_library_is_an_exception(
     run: Run, full_cann: Path, call: str, code: int, kind: str, expected: str
 ) -> None:
-    """With ACL's message, shapes and what to do; nothing is left, and the next works."""
+    """With ACL's message, shapes and what to do; nothing is left; the next works."""
     text = outcome(
         run(
             f"""

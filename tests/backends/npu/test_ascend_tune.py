@@ -95,11 +95,12 @@ def test_goals_on_paper() -> None:
 
 @needs_compiler
 def test_the_closed_form_agrees_with_the_twin() -> None:
-    """Within a tenth for tiles worth taking, a quarter for the worst; in their order."""
+    """Within a tenth for tiles worth taking, a quarter for the worst; in order."""
     shapes = [(4096, 4096, 4096), (1024, 1024, 1024), (128, 4096, 4096)]
     chosen = [
         Tile(), Tile(128, 256, 128, 2), Tile(128, 128, 128, 4), Tile(64, 256, 128, 4),
         Tile(32, 128, 256, 2), Tile(16, 256, 128, 4), Tile(16, 16, 64, 1),
+        Tile(128, 192, 128, 1),
     ]  # fmt: skip
     for m, n, k in shapes:
         pairs = []
@@ -114,6 +115,16 @@ def test_the_closed_form_agrees_with_the_twin() -> None:
         # A tile that the twin finds much slower is never ranked before.
         for (a, x), (b, y) in itertools.permutations(pairs, 2):
             assert not (a < 0.8 * b and x > y), (m, n, k)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "shape", [(1024, 1024, 1024), (512, 512, 512), (64, 64, 65536), (1000, 1000, 1000)]
+)
+def test_choices_gain_by_the_twin_too(shape: tuple[int, int, int]) -> None:
+    """The model chooses, and another judges."""
+    fixed = model.matmul(*shape, tile=USUAL).seconds
+    assert model.matmul(*shape).seconds < 0.9 * fixed
 
 
 @needs_compiler

@@ -12,10 +12,10 @@ using namespace AscendC;
  *
  * ub         0 ..   16384  x1_in
  * ub     16384 ..   32768  x2_in
- * ub     32768 ..   49152  t
+ * ub     32768 ..   49152  out
  * ub     49152 ..   65536  x1_in_next
  * ub     65536 ..   81920  x2_in_next
- * ub     81920 ..   98304  t_next
+ * ub     81920 ..   98304  out_next
  */
 extern "C" __global__ __vector__ void op_add_f32(__gm__ uint8_t *x1_memory,
     __gm__ uint8_t *x2_memory, __gm__ uint8_t *y_memory, __gm__ uint8_t *numbers_memory,
@@ -38,10 +38,10 @@ extern "C" __global__ __vector__ void op_add_f32(__gm__ uint8_t *x1_memory,
     y.SetGlobalBuffer((__gm__ float *)y_memory, y_count);
     LocalTensor<float> x1_in(TPosition::VECCALC, 0, 4096);
     LocalTensor<float> x2_in(TPosition::VECCALC, 16384, 4096);
-    LocalTensor<float> t(TPosition::VECCALC, 32768, 4096);
+    LocalTensor<float> out(TPosition::VECCALC, 32768, 4096);
     LocalTensor<float> x1_in_next(TPosition::VECCALC, 49152, 4096);
     LocalTensor<float> x2_in_next(TPosition::VECCALC, 65536, 4096);
-    LocalTensor<float> t_next(TPosition::VECCALC, 81920, 4096);
+    LocalTensor<float> out_next(TPosition::VECCALC, 81920, 4096);
     constexpr int64_t TILE = 4096;
     const int64_t blocks = (batch1 + 8191) / 8192;
     const int64_t stop = batch0 * blocks;
@@ -63,11 +63,11 @@ extern "C" __global__ __vector__ void op_add_f32(__gm__ uint8_t *x1_memory,
             SetFlag<HardEvent::MTE2_V>(0);
             WaitFlag<HardEvent::MTE2_V>(0);
             WaitFlag<HardEvent::MTE3_V>(0);
-            Add(t, x1_in, x2_in, count);
+            Add(out, x1_in, x2_in, count);
             SetFlag<HardEvent::V_MTE2>(0);
             SetFlag<HardEvent::V_MTE3>(0);
             WaitFlag<HardEvent::V_MTE3>(0);
-            opslib::Store(y[b0_1 * y_stride0 + b1], t, count);
+            opslib::Store(y[b0_1 * y_stride0 + b1], out, count);
             SetFlag<HardEvent::MTE3_V>(0);
         }
         if (block + (int64_t)GetBlockNum() < stop) {
@@ -85,11 +85,11 @@ extern "C" __global__ __vector__ void op_add_f32(__gm__ uint8_t *x1_memory,
                 SetFlag<HardEvent::MTE2_V>(1);
                 WaitFlag<HardEvent::MTE2_V>(1);
                 WaitFlag<HardEvent::MTE3_V>(1);
-                Add(t_next, x1_in_next, x2_in_next, count_2);
+                Add(out_next, x1_in_next, x2_in_next, count_2);
                 SetFlag<HardEvent::V_MTE2>(1);
                 SetFlag<HardEvent::V_MTE3>(1);
                 WaitFlag<HardEvent::V_MTE3>(1);
-                opslib::Store(y[b0_1_2 * y_stride0 + b1_2], t_next, count_2);
+                opslib::Store(y[b0_1_2 * y_stride0 + b1_2], out_next, count_2);
                 SetFlag<HardEvent::MTE3_V>(1);
             }
         }

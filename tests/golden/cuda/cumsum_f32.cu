@@ -85,7 +85,6 @@ extern "C" __global__ void __launch_bounds__(256) op_cumsum_blocks(
             __syncthreads();
         }
         ops_take(carry, state_);
-        __syncthreads();
         float *y_row = y + b0 * y_stride0;
         const int64_t packs = ops_packs(n, 4, ops_aligned(sum_prefix, y_row));
         for (int64_t p = thread; p < packs; p += 256) {
@@ -102,7 +101,6 @@ extern "C" __global__ void __launch_bounds__(256) op_cumsum_blocks(
         for (int64_t i = packs * 4 + thread; i < n; i += 256) {
             y_row[i] = sum_prefix[i];
         }
-        __syncthreads();
     }
 }
 
@@ -137,7 +135,6 @@ extern "C" __global__ void __launch_bounds__(256) op_cumsum_long(
             __syncthreads();
         }
         ops_take(carry, state_);
-        __syncthreads();
         float *y_row = y + b0 * y_stride0;
         const int64_t packs = ops_packs(n, 4, ops_aligned(sum_prefix, y_row));
         for (int64_t p = thread; p < packs; p += 256) {
@@ -154,6 +151,5 @@ extern "C" __global__ void __launch_bounds__(256) op_cumsum_long(
         for (int64_t i = packs * 4 + thread; i < n; i += 256) {
             y_row[i] = sum_prefix[i];
         }
-        __syncthreads();
     }
 }

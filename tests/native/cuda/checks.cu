@@ -290,6 +290,17 @@ GROUP(group_divergent, PROXY, FENCE; if (t < 96) PRODUCT, END)
 GROUP(group_descriptor, PROXY, FENCE; ops_ptx_wgmma_m64n8k16_f16(d, a + t / 16, b), END)
 GROUP(group_bounds, PROXY, FENCE; ops_ptx_wgmma_m64n8k16_f16(d, a, b + 128), END)
 
+// ---- more shared memory than there is: 48 KiB of fixed size, 227 KiB in all
+template <int WORDS>
+static __device__ void use_shared(float *y) {
+    __shared__ float box[WORDS];
+    for (int i = threadIdx.x; i < WORDS; i += 64) box[i] = 0;
+    __syncthreads();
+    y[threadIdx.x] = box[63 - threadIdx.x];
+}
+KERNEL(good_launch_shared, use_shared<12 * 1024>(y);)
+KERNEL(bad_launch_shared, use_shared<12 * 1024 + 1>(y);)
+
 // ---- the matrix instructions of a warp
 KERNEL(bad_mask_matrix, if (t % 32 < 31) {
     float d[4] = {}; uint32_t a[4] = {}, b[2] = {};
