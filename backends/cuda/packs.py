@@ -30,7 +30,7 @@ from opslib.lowering.inline import CHEAP
 from opslib.lowering.phases import inside, roots
 from opslib.lowering.skeletons import arith
 
-from .simt import SimtPrinter
+from .folds import FoldPrinter
 from .teams import THREAD
 
 # Larger bodies would fill the instruction cache, and need no wide accesses to be fast.
@@ -57,7 +57,7 @@ def pack_size(bits: Sequence[int]) -> int:
     return max(4, min(8, 128 // min(bits)))
 
 
-class PackPrinter(SimtPrinter):
+class PackPrinter(FoldPrinter):
     """Adds accesses of 16 bytes."""
 
     # Of the loop being printed: its index, and the names of packs by place.

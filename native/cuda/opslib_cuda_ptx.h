@@ -65,6 +65,20 @@ typedef uint64_t uintptr_t;
 #define __builtin_copysign copysign
 #endif
 
+#if defined(__HIPCC__)
+/* AMD: no PTX, so only what needs none. */
+static inline __device__ float ops_ptx_f16_to_f32(uint16_t x) {
+    union { uint16_t bits; _Float16 value; } c;
+    c.bits = x;
+    return (float)c.value;
+}
+static inline __device__ uint16_t ops_ptx_f32_to_f16(float x) {
+    union { uint16_t bits; _Float16 value; } c;
+    c.value = (_Float16)x;
+    return c.bits;
+}
+#else
+
 /* Addresses in asm: generic ones of global memory, 32-bit ones of shared memory. All asm is
  * volatile and clobbers memory, for the compiler must not move it over loads and stores. */
 static inline __device__ uint32_t ops_ptx_shared_address(const void *shared) {
@@ -253,5 +267,6 @@ static inline __device__ void ops_ptx_registers_decrease() {
 }
 #endif
 
+#endif /* HIP */
 #endif /* a host compiler */
 #endif /* OPSLIB_CUDA_PTX_H */

@@ -88,6 +88,8 @@ struct ops_tile {
     }
 };
 
+/* Before Ampere there are smaller ones only, and no tiles are made for them. */
+#if __CUDA_ARCH__ >= 800
 OPS_INLINE void ops_mma(ops_half, float (&sum)[4], const uint32_t (&a)[4],
                         const uint32_t (&b)[2]) {
     ops_ptx_mma_m16n8k16_f16(sum, a, b);
@@ -104,6 +106,7 @@ OPS_INLINE void ops_mma(uint8_t, int32_t (&sum)[4], const uint32_t (&a)[4],
                         const uint32_t (&b)[2]) {
     ops_ptx_mma_m16n8k32_u8(sum, a, b);
 }
+#endif
 
 /* Calls `stage(number, first)` for each tile along a depth of `deep` elements, STAGES - 1
  * ahead of `multiply(number, first)`; `number` counts the buffers. */

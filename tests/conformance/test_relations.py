@@ -9,7 +9,7 @@ from opslib.analysis.bound import Arithmetic
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.judging import error_bounds
 from opslib.language.library import load_library
-from opslib.testing import pairs
+from opslib.testing import levels, pairs
 from opslib.testing.algebraic import linear_in, shift_of
 from opslib.testing.inputs import Case, flatten, make_case
 from opslib.testing.judge import reference
@@ -116,6 +116,15 @@ def test_an_infinite_result_has_a_bound_and_an_overflowed_term_has_not() -> None
     assert np.isinf(sums[1, 0])  # with fma 3e38 * 2 need not be infinite
     (added,) = error_bounds(Handle("add"), (x[0], x[0]), {}, "numpy")
     assert added[0] == 0
+
+
+def test_exact_operators_are_exact_in_float64() -> None:
+    """What is compared there is long double, which has bytes that mean nothing."""
+    a = np.array([1.0, -0.0, np.nan], np.longdouble)
+    assert not levels.bits_differ(a, a.copy()).any()
+    b = np.array([1.0, 0.0, np.nan], np.longdouble)
+    assert levels.bits_differ(a, b).tolist() == [False, True, False]
+    assert not levels.bits_differ(a, b, zeros=False).any()
 
 
 def test_the_reference_takes_python_scalars() -> None:

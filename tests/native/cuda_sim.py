@@ -195,7 +195,7 @@ def compiled(source: str, compiler: str = COMPILERS[0] if COMPILERS else "c++") 
 
 
 @cache
-def compiled_text(text: str, compiler: str = COMPILERS[0]) -> Unit:
+def compiled_text(text: str, compiler: str, more: tuple[str, ...] = ()) -> Unit:
     """The same for a text."""
     names = re.findall(
         r'^extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\(',
@@ -211,7 +211,7 @@ def compiled_text(text: str, compiler: str = COMPILERS[0]) -> Unit:
     out = path.with_suffix(".so")
     run_compiler(
         [
-            *[compiler, "-shared", *flags(compiler), *WARNINGS, f"-I{KERNELS}"],
+            *[compiler, "-shared", *flags(compiler), *more, *WARNINGS, f"-I{KERNELS}"],
             *[str(path), str(engine()), "-o", str(out)],
         ]
     )

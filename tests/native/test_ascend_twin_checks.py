@@ -26,6 +26,7 @@ KINDS = {
     "mask_lanes": "range", "mask_of_bytes": "type", "compare_count": "range",
     "reduce_repeats": "range",
     "work_size": "extent", "overlap": "overlap", "cast_overlap": "overlap",
+    "work_overlap": "overlap",
     "bf16": "type", "i8": "type", "cast_pair": "type", "cast_mode": "type",
     "compare_type": "type", "position": "position", "event_twice": "event",
     "event_unset": "event", "event_other_pair": "event", "event_left": "event",

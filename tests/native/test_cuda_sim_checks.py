@@ -159,8 +159,8 @@ def launch(block: int, shared: int = 0, limit: int = 0) -> Run:
     x, y = aligned(256, np.float32), aligned(256, np.float32)
     unit.engine.opslib_cuda_sim_shared_limit(ctypes.c_uint64(limit))
     try:
-        return unit.run("good_bounds_shared", x, y, unwritten(64, np.float32), block=block,
-                        shared=shared)  # fmt: skip
+        z = unwritten(64, np.float32)
+        return unit.run("good_bounds_shared", x, y, z, block=block, shared=shared)
     finally:
         unit.engine.opslib_cuda_sim_shared_limit(ctypes.c_uint64(0))
 

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from .cuda_sim import COMPILERS, Run, Unit, compiled
+from .cuda_sim import COMPILERS, Run, Unit, compiled, compiled_text
 from .test_cuda_sim_instructions import aligned
 
 if not COMPILERS:
@@ -195,6 +195,49 @@ def test_launches_from_several_threads(unit: Unit) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+SIXTY_FOUR = """
+#include "opslib_cuda_ptx.h"
+// A warp of AMD's has 64 lanes.
+extern "C" __global__ void sums(const int *x, unsigned long long *y, int *z) {
+    int sum = x[threadIdx.x];
+    for (int k = OPS_WARP / 2; k; k /= 2) sum += __shfl_xor_sync(~0ull, sum, k);
+    z[threadIdx.x] = sum;
+    y[threadIdx.x] = __ballot_sync(~0ull, x[threadIdx.x] & 1);
+    __shared__ int box[64];
+    box[threadIdx.x] = sum;
+    __syncwarp();
+    z[threadIdx.x] += box[63 - threadIdx.x];
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_warps_of_64(compiler: str) -> None:
+    x = np.random.default_rng(4).integers(0, 100, 64).astype(np.int32)
+    y, z = np.zeros(64, np.uint64), np.zeros(64, np.int32)
+    unit = compiled_text(SIXTY_FOUR, compiler, ("-DOPS_WARP=64",))
+    clean(unit.run("sums", x, y, z, block=64))
+    assert (z == 2 * x.sum()).all()
+    assert (y == sum(1 << i for i in range(64) if x[i] & 1)).all()
+
+
+def test_a_clock_that_runs_out() -> None:
+    text = """
+#include "opslib_cuda_ptx.h"
+extern "C" __global__ void spin(const int *x, int *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) __syncthreads();
+    y[threadIdx.x] = x[threadIdx.x];
+}
+"""
+    unit = compiled_text(text, COMPILERS[0])
+    x, y = np.ones(32, np.int32), np.zeros(32, np.int32)
+    # Over many launches the clocks begin again; within a block they cannot.
+    for _ in range(15):
+        clean(unit.run("spin", x, y, 100_000))
+    assert unit.run("spin", x, y, 1_100_000).kinds == {"limit"}
+    clean(unit.run("spin", x, y, 10))
 
 
 # ---- counters

@@ -124,8 +124,10 @@ class CubeHalf(ScalarPrinter):
             ):
                 rest = f"ops_minimum_i64({self.deep} - {k0}, {PANEL})"
                 here = half.constant("here", rest)
-                self._load("Left", False, f"a_l0{tail}", "q_l1", k0, t.rows, here)
-                self._load("Right", False, f"b_l0{tail}", f"k_l1{tail}", k0, now, here)
+                self._square("Left", False, f"a_l0{tail}", "q_l1", k0, t.rows, here)
+                self._square(
+                    "Right", False, f"b_l0{tail}", f"k_l1{tail}", k0, now, here
+                )
                 first = f"{k0} == 0"
                 self._multiply(f"a_l0{tail}", tail, tail, t.rows, now, here, first)
             half.issue(
@@ -154,7 +156,9 @@ class CubeHalf(ScalarPrinter):
                 f"{PANEL});",
                 Access(f"v_l1{tail}", True),
             )
-            self._load("Right", True, f"b_l0{tail}", f"v_l1{tail}", "0", self.wide, now)
+            self._square(
+                "Right", True, f"b_l0{tail}", f"v_l1{tail}", "0", self.wide, now
+            )
             for k in range(parts):
                 side = "_next" if k % 2 else ""
                 place = f"{at} + {k * ROWS * STEP} + {n}" if k else f"{at} + {n}"
@@ -165,7 +169,7 @@ class CubeHalf(ScalarPrinter):
                     Access(f"w_l1{side}", True),
                 )
                 left = f"a_l0{side}"
-                self._load("Left", False, left, f"w_l1{side}", "0", t.rows, now)
+                self._square("Left", False, left, f"w_l1{side}", "0", t.rows, now)
                 first = "false" if k else f"{n} == 0"
                 self._multiply(left, tail, "", t.rows, self.wide, now, first)
 
@@ -179,7 +183,7 @@ class CubeHalf(ScalarPrinter):
         )
         half.set_flag("PRODUCTS", "FIX")
 
-    def _load(
+    def _square(
         self, which: str, turned: bool, to: str, source: str, k: str, lanes: str,
         deep: str,
     ) -> None:  # fmt: skip

@@ -31,6 +31,7 @@ from opslib.lowering import ragged
 from opslib.lowering.skeletons.streaming_range import Block, reach
 
 from ..targets import AscendTarget
+from .allocate import Tile
 from .attention import HALF, LIFT, ROWS, STEP, WIDE, Attention
 from .attention_tasks import HalfPrinter, Task
 from .lanes import LanePrinter
@@ -300,10 +301,10 @@ class VectorHalf(LanePrinter):
             if c not in straight:
                 formulas.append(Select(c, dot, Const(-math.inf, FLOAT32)))
         if formulas or straight:
-            self._rows(t, group, formulas, straight)
+            self._row_by_row(t, group, formulas, straight)
             return
         with self.block(f"if ({group.keys} < {STEP})"):
-            self._rows(t, group, [], [])
+            self._row_by_row(t, group, [], [])
 
     def _straight(self, c: Expr) -> bool:
         """Whether a condition is a range of keys, for one row exactly."""
@@ -318,7 +319,7 @@ class VectorHalf(LanePrinter):
         found = ragged.limit(c, s.j.name)
         return found is not None and ragged.bounded_by_rows(found.value, s.rows)
 
-    def _rows(
+    def _row_by_row(
         self, t: Task, group: _Group, formulas: list[Expr], straight: list[Expr]
     ) -> None:
         """Row by row what is not the same for all of them."""
@@ -328,6 +329,7 @@ class VectorHalf(LanePrinter):
             text = f"{group.scores}[{r} * {STEP}]"
             row = half.constant("row", text, "LocalTensor<float>")
             self.alias[row] = group.scores
+            self._tiles.all[row] = Tile(row, "float", 0, STEP)
             number = Index("#row")
             if formulas or straight:
                 text = f"{t.r0} + {group.first} + {group.g} + {r}"
@@ -509,6 +511,8 @@ class VectorHalf(LanePrinter):
         """The half as a launch of its own, for the flags within its core."""
         chip = list(self.chip.values())
         for tile in self._tiles.all.values():
+            if tile.name in self.alias:
+                continue
             count = STEP // tile.per if tile.per else tile.fixed
             size = (count * SIZES[tile.ctype] + 31) // 32 * 32
             chip.append(Buffer(tile.name, tile.ctype, size, "ub", "of a row"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from opslib.codegen.c_expressions import Entry
 from opslib.codegen.c_types import LOOSE, value_type
-from opslib.ir.dtypes import BOOL
-from opslib.ir.expr import Axis, Expr, Index, Prim, Var, substitute, walk
+from opslib.ir.dtypes import BOOL, FLOAT32
+from opslib.ir.expr import Axis, Cast, Expr, Index, Prim, Var, substitute, walk
 from opslib.ir.loops import Let, Reduce
 from opslib.ir.monoid import Monoid
 
@@ -50,6 +50,8 @@ class FoldPrinter(LanePrinter):
         if not all(isinstance(a, Var) for a in combine.args):
             raise Cannot(f"a fold by {monoid.name}")
         op, state = combine.op, monoid.state[0]
+        if monoid.name == "count":
+            return "count", "float"
         if state == BOOL:
             op = {"or": "max", "and": "min"}.get(op, op)
         if op not in FOLDS or (op == "mul" and state == BOOL):
@@ -103,6 +105,8 @@ class FoldPrinter(LanePrinter):
         ):
             raise Cannot("a range for each lane")
         op, kind = self._simple(s.monoid)
+        if op == "count":
+            raise Cannot("a count for each lane")
         acc = self._tiles.temporary(kind, "sums")
         self._tiles.instruction(
             "V",
@@ -150,11 +154,18 @@ class FoldPrinter(LanePrinter):
             assert isinstance(b, Let)
             known[Var(b.name, b.value.dtype)] = substitute(b.value, known)
         args = tuple(substitute(a, known) for a in s.args)
-        value = expanded(self._lifted(s.monoid, args), along(s.axes[-1].name))
+        lifted = self._lifted(s.monoid, args)
+        if op == "count":
+            # Of conditions: a tile's is exact in float.
+            lifted = Cast(args[0], FLOAT32)
+        value = expanded(lifted, along(s.axes[-1].name))
         result = self.names.fresh(s.results[0])
         if self.row is not None:
             text = self._fold_row(s, op, kind, value)
             self._result(s, text, result)
+            return
+        if op == "count":
+            self._count_all(s, value, result)
             return
         acc = self._tiles.temporary(kind, "sums")
         self._tiles.instruction(
@@ -182,7 +193,7 @@ class FoldPrinter(LanePrinter):
         assert self.row is not None
         chunk, busy = self._whole(s.axes[0]), self._busy()
         values = self._values(chunk, [value], {})
-        if kind == "float" and op == "add":
+        if kind == "float" and op in ("add", "count"):
             name = self._argument(values, value, kind)
             text = self._total(name, chunk.count)
             self._release(busy)
@@ -207,12 +218,31 @@ class FoldPrinter(LanePrinter):
         self._release(busy)
         return folded
 
+    def _count_all(self, s: Reduce, value: Expr, result: str) -> None:
+        """A count, tile by tile, in an integer of the scalar unit."""
+        self.line(f"int64_t {result} = 0;")
+
+        def nest(axes: tuple[Axis, ...]) -> None:
+            if len(axes) > 1:
+                self.loop(axes[0], lambda: nest(axes[1:]))
+                return
+            with self._chunks(axes[0]) as chunk:
+                values = self._values(chunk, [value], {})
+                text = self._total(self._argument(values, value, "float"), chunk.count)
+                self.line(f"{result} += static_cast<int64_t>({text});")
+                self.lines[-1].accesses = (Access(self._last, False),)
+
+        nest(s.axes)
+        self.scopes[-1][("var", s.results[0])] = Entry(result, "int64_t")
+
     def _result(self, s: Reduce, text: str, result: str) -> None:
         """Names the folded value."""
         state = s.monoid.state[0]
         ctype = value_type(state)
         if state == BOOL:
             text = f"{text} != 0.0f"
+        if s.monoid.name == "count":
+            text = f"static_cast<int64_t>({text})"
         self.line(f"const {ctype} {result} = {text};")
         self.lines[-1].accesses = (Access(self._last, False),)
         self.scopes[-1][("var", s.results[0])] = Entry(result, ctype)

@@ -183,10 +183,7 @@ class LanePrinter(ScalarPrinter):
             > _SMALL
         ):
             return False
-        try:
-            if ranges.cut(loops[0]) != (loops[0],):
-                return False
-        except Cannot:
+        if self.target.copies_bytes and not ranges.is_whole(loops[0]):
             return False
         # A rehearsal tells whether the loop is one for the vector unit.
         found: list[bool] = []
@@ -249,7 +246,9 @@ class LanePrinter(ScalarPrinter):
     def _cut_for(self, s: For) -> None:
         """A loop over lanes in parts of which each is for the vector unit."""
         self._whole_loop = True
-        for part in ranges.cut(s):
+        # Where copies are of whole blocks, the lengths of all parts would have to be
+        # known before the launch.
+        for part in ranges.cut(s) if self.target.copies_bytes else (s,):
             self.statement(part)
         self._whole_loop = False
 
@@ -354,7 +353,7 @@ class LanePrinter(ScalarPrinter):
                         where = tuple(substitute(i, known) for i in indices)
                         value = substitute(value, known)
                         ranges.check_guards(value)
-                        value = expanded(value, varies)
+                        value = expanded(ranges.plain(value), varies)
                         done = Store(buffer, where, value)
                         roots.append(done.value)
                         steps.append(done)

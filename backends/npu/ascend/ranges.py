@@ -17,6 +17,7 @@ from opslib.ir.expr import (
     ONE,
     TRUE,
     Axis,
+    Cast,
     Const,
     Expr,
     Index,
@@ -65,6 +66,14 @@ def cut(s: For) -> tuple[Statement, ...]:
     if sum(1 for _ in _loops(parts)) > _MOST:
         raise Cannot("a choice of too many parts")
     return tuple(parts)
+
+
+def is_whole(s: For) -> bool:
+    """Whether a loop stays as it is."""
+    try:
+        return cut(s) == (s,)
+    except Cannot:
+        return False
 
 
 def _loops(body: list[Statement] | tuple[Statement, ...]) -> Iterator[For]:
@@ -207,8 +216,10 @@ def _undecided(node: Expr, lane: str) -> Expr | None:
     """The outermost condition that a part of the lanes decides, or all of them."""
     if isinstance(node, Select):
         condition = _decidable(node.condition, lane)
-        if condition is not None and any(map(_reads(lane), (node.yes, node.no))):
-            return condition
+        if condition is not None:
+            reads = _reads if _on(condition, lane) else _reads_of(lane)
+            if reads(node.yes) or reads(node.no):
+                return condition
     if isinstance(node, Read):
         return None
     for child in node.children:
@@ -218,18 +229,35 @@ def _undecided(node: Expr, lane: str) -> Expr | None:
     return None
 
 
+def plain(root: Expr) -> Expr:
+    """The same value without numbers that are chosen first and converted then."""
+
+    def rule(node: Expr) -> Expr | None:
+        match node:
+            case Cast(Select(condition, Const() as yes, Const() as no), dtype):
+                made = Select(condition, Cast(yes, dtype), Cast(no, dtype))
+                return simplified(made)
+        return None
+
+    return transform(root, rule)
+
+
 def check_guards(root: Expr) -> None:
     """Raises Cannot where a lane that does not take a branch is hurt by its reads."""
     for node in walk(root):
         if isinstance(node, Select):
             for n in walk(node.yes, node.no):
                 if isinstance(n, Read) and not all(
-                    isinstance(i, Index | Var) for i in n.indices
+                    isinstance(i, Index | Var | Const) for i in n.indices
                 ):
                     raise Cannot("a guarded read")
 
 
-def _reads(lane: str) -> Callable[[Expr], bool]:
+def _reads(root: Expr) -> bool:
+    return any(isinstance(n, Read) for n in walk(root))
+
+
+def _reads_of(lane: str) -> Callable[[Expr], bool]:
     return lambda root: any(isinstance(n, Read) and _on(n, lane) for n in walk(root))
 
 

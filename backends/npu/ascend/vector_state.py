@@ -133,7 +133,8 @@ class TileHolder:
 
     def view(self, name: str, ctype: str) -> str:
         """A tensor's name, as elements of a type of the same size."""
-        if self.tiles.all[name].ctype == ctype:
+        found = self.tiles.all.get(name)
+        if found is None or found.ctype == ctype:
             return name
         return f"{name}.ReinterpretCast<{ctype}>()"
 
@@ -224,7 +225,8 @@ class TileHolder:
             last = self.uses.get(base, 1) == 1 and node.children.count(child) == 1
             if value is None or fresh or not (last and value.owned):
                 continue
-            if value.kind == kind and self.tiles.all[value.name].ctype == ctype:
+            found = self.tiles.all.get(value.name)
+            if value.kind == kind and found is not None and found.ctype == ctype:
                 return value.name
         return self.result(node, kind)
 

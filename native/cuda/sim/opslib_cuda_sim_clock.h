@@ -55,8 +55,12 @@ inline Known* nothing_known() {
     return known;
 }
 
+/* A stamp has 20 bits for a clock. */
+[[gnu::cold, gnu::noinline]] void too_many_steps();
+
 inline void advance(uint32_t actor) {
     if (++g.clock[actor] >= g.next_base) g.next_base = g.clock[actor] + 1;
+    if (g.next_base > kMaxClock) too_many_steps();
 }
 
 /* A release of one thread into a clock that others acquire. */
@@ -161,6 +165,7 @@ inline void order_block(int line) {
     uint32_t most = 0;
     for (uint32_t i = 0; i < g.threads; i++) most = most < g.clock[i] ? g.clock[i] : most;
     if (most >= g.next_base) g.next_base = most + 1;
+    if (g.next_base > kMaxClock) too_many_steps();
     g.floor_sync = line;
     if (g.any_past) {
         std::vector<uint32_t> all(g.threads);

@@ -213,8 +213,8 @@ inline void append_notes() {
         append_line(format("{\"kind\": \"redundant\", \"kernel\": ") + quoted(g.kernel) +
                     ", " + json_of({line.site.file, line.site.line}) +
                     ", \"sync\": " + quoted(line.what) +
-                    format(", \"runs\": %llu}",
-                           static_cast<unsigned long long>(line.runs)));
+                    format(", \"runs\": %llu, \"number\": %zu}",
+                           static_cast<unsigned long long>(line.runs), i + 1));
     }
 }
 

@@ -38,6 +38,13 @@ inline void make_waiting(Thread& t, Wait wait) {
 
 void report_deadlock();
 
+inline void too_many_steps() {
+    finding("limit", place_of(self->site), 0, self->id,
+            "more than a million barriers, waits and fences of one thread in one block: "
+            "the simulator has no clock for that");
+    stop();
+}
+
 inline Thread* pick() {
     for (;;) {
         if (g.ready_warps) {

@@ -17,6 +17,7 @@ from opslib.backends.cuda import renderer, simulator, splits
 from opslib.backends.cuda.dialect import HIP
 from opslib.backends.cuda.launch import CudaKernel
 from opslib.backends.cuda.machine import Kernel, Launch
+from opslib.backends.cuda.targets import TARGETS
 
 import opslib
 from opslib.ir.expr import Program, Scalar, walk
@@ -413,6 +414,21 @@ def test_no_warp_has_a_fixed_width() -> None:
         assert "OPS_WARP" in body
         assert "% 32" not in body
         assert "/ 32" not in body
+
+
+@needs_simulator
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("softmax", (300, 200)), ("softmax", (5, 1500)), ("cumsum", (5, 1500))],
+)
+def test_warps_of_64_lanes(name: str, shape: tuple[int, int]) -> None:
+    x = normal(*shape)
+    found = _programs().case(name, {"x": x}, {"axis": 1})
+    kernel = CudaKernel(found.program, simulator.Simulator(TARGETS["gfx942"]))
+    out = np.zeros(shape, np.float32)
+    kernel.launch(found.arrays, [out], found.sizes, found.scalars)
+    wanted = getattr(opslib, name)(x.astype("f8"), axis=1, backend="numpy")
+    np.testing.assert_allclose(out, wanted, rtol=1e-5, atol=1e-4)
 
 
 def test_parameters_are_all_there() -> None:

@@ -353,10 +353,10 @@ def load(found: Sequence[Kernel], text: str) -> None:
         for launch in kernel.made.launches:
             address = library.symbol(f"{launch.name}_twin")
             kernel.entries.append(FFI.cast("opslib_twin", address))
+            # Long heads are wrapped in front of the name.
             start = next(
-                k for k, row in enumerate(rows, 1) if f" {launch.name}(" in row
-                and row.startswith("extern")
-            )  # fmt: skip
+                k for k, row in enumerate(rows, 1) if f" {launch.name}(" in f" {row}"
+            )
             end = rows.index("}", start)
             kernel.lines.append([k for k in syncs if start <= k <= end])
 

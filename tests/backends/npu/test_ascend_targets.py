@@ -160,7 +160,7 @@ def _with_few_events(events: int) -> machine.Launch:
     return launch
 
 
-@pytest.mark.parametrize("events", [0, 1, 6])
+@pytest.mark.parametrize("events", [0, 6])
 def test_where_events_run_out_barriers_of_all_pipes_come(events: int) -> None:
     launch = _with_few_events(events)
     found = list(machine.syncs(launch.body))

@@ -307,6 +307,18 @@ KERNEL(good_overlap) {
     PipeBarrier<PIPE_V>();
     Adds(a, a, 1.0f, 16);
 }
+KERNEL(bad_work_overlap) {
+    auto a = ub<float>(0, 64), w = ub<float>(256, 64), c = ub<float>(256, 8);
+    Duplicate(a, 1.0f, 64);
+    PipeBarrier<PIPE_V>();
+    ReduceSum(c, a, w, 64);
+}
+KERNEL(good_work_overlap) {
+    auto a = ub<float>(0, 64), w = ub<float>(256, 64), c = ub<float>(512, 8);
+    Duplicate(a, 1.0f, 64);
+    PipeBarrier<PIPE_V>();
+    ReduceSum(c, a, w, 64);
+}
 KERNEL(bad_cast_overlap) {
     auto a = ub<float>(0, 64);
     Duplicate(a, 1.0f, 64);
