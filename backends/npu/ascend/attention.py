@@ -68,6 +68,11 @@ LIFT = {"float16": 32768.0}
 # Ids of the flags between cores.
 FLAGS = {"SCORES": 0, "WEIGHTS": 1, "PRODUCTS": 2}
 
+NOTES = (
+    f"the cube core scores {ROWS} rows and {STEP} keys at a time, and multiplies the",
+    f"weights of the step before; each vector core weighs and sums {HALF} of the rows",
+)
+
 FromLoops = Callable[[loops.Kernel, str, AscendTarget], Program]
 
 
@@ -124,7 +129,7 @@ def lower(
     # What the loops check, they check before anything else.
     checks = kernel.body[:-1] if s.program.checks else ()
     made = from_loops(
-        dataclasses.replace(kernel, body=checks, notes=()), f"{name}_checks", target
+        dataclasses.replace(kernel, body=checks, notes=NOTES), f"{name}_checks", target
     )
     spaces = workspaces(found)
     pointers = (*made.pointers[:-3], *spaces, *made.pointers[-3:])

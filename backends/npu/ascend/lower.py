@@ -52,8 +52,8 @@ def lower(
     name = f"op_{name}"
     prepared, host = split(prepare(program))
     if not fallback and target.separate:
-        for form in (contraction, attention):
-            made = form.lower(prepared, name, target, from_loops)
+        for form in (contraction.lower, attention.lower):
+            made = form(prepared, name, target, from_loops)
             if made is not None:
                 return dataclasses.replace(made, host=host)
     skeleton = choose_skeleton(prepared)

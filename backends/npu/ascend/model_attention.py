@@ -11,7 +11,7 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
-from opslib.ir.expr import Size
+from opslib.ir.expr import Index, Read, Size, walk
 from opslib.lowering.passes import prepare
 from opslib.lowering.skeletons import streaming
 from opslib.lowering.skeletons.streaming import Streaming
@@ -139,6 +139,14 @@ def _counted(
 ) -> Any:
     """The twin's counters of one core and its vector cores: float64."""
     sizes = dict.fromkeys(kernel.program.sizes, 1)
+    # Masks and biases are as long as what they are read along.
+    shapes = {t.name: t.shape for t in s.program.inputs}
+    lengths = {s.rows.axes[-1].name: rows, s.j.name: keys}
+    for n in walk(s.score, *s.masks):
+        if isinstance(n, Read):
+            for index, length in zip(n.indices, shapes[n.tensor], strict=True):
+                if isinstance(index, Index) and isinstance(length, Size):
+                    sizes[length.name] = lengths.get(index.name, 1)
     (deep,), (column,) = s.d.axes, s.columns.axes
     for axis, extent in (
         (s.rows.axes[-1], rows), (s.j, keys), (deep, size), (column, size)

@@ -196,7 +196,7 @@ def _costs(program: Program, binding: Any, target: AscendTarget) -> Iterator[str
         f"  {counters[model.BYTES_IN]:.0f} bytes in, "
         f"{counters[model.BYTES_OUT] + counters[model.BYTES_FIX]:.0f} out"
     )
-    if any(x.unit == "mix" for x in kernel.made.launches) and not program.checks:
+    if any(x.unit == "mix" for x in kernel.made.launches):
         heads, rows, size = _LARGE
         found = model_attention.shares(kernel, binding.scalars, heads, rows, rows, size)
         yield f"all cores, {heads} times [{rows}, {size}] by as many keys: {found}"

@@ -56,7 +56,7 @@ inline Known* nothing_known() {
 }
 
 /* A stamp has 20 bits for a clock. */
-[[gnu::cold, gnu::noinline]] void too_many_steps();
+void too_many_steps();
 
 inline void advance(uint32_t actor) {
     if (++g.clock[actor] >= g.next_base) g.next_base = g.clock[actor] + 1;

@@ -65,7 +65,7 @@ inline void set_shared(Region& r, uintptr_t base, uint64_t bytes) {
     if (!make_cells(r, shift)) abort();
 }
 inline void clear_cells(Region& r) {
-    if (r.touched) memset(r.cells, 0, r.touched * sizeof(Cell));
+    if (r.cells) memset(r.cells, 0, r.cell_bytes);
     r.touched = 0;
 }
 
@@ -79,6 +79,9 @@ inline void forget_accesses() {
             if (cell.stamp[kWrite]) cell.stamp[kWrite] = stamp_of(1, 0);
             for (int k = kRead; k <= kReadWarp; k++) cell.stamp[k] = 0;
         }
+        /* What is behind was another buffer's, and may become one's again. */
+        const uint64_t used = ((r.bytes >> r.shift) + 1) * sizeof(Cell);
+        memset(reinterpret_cast<uint8_t*>(r.cells) + used, 0, r.cell_bytes - used);
     }
     drop_pool();
     g.next_base = 2;
@@ -107,7 +110,9 @@ inline void set_buffers() {
 }
 
 inline void begin_block() {
-    if (g.next_base + 64 > kMaxClock) forget_accesses();
+    /* Room for the steps of this block; the first of a launch forgets nothing by it. */
+    if (g.next_base > (g.block_bases.empty() ? kMaxClock / 4 : kMaxClock / 4 * 3))
+        forget_accesses();
     g.block_base = g.next_base;
     g.block_bases.push_back(g.block_base);
     for (uint32_t i = 0; i < kActors; i++) g.clock[i] = g.block_base;

@@ -40,7 +40,7 @@ void report_deadlock();
 
 inline void too_many_steps() {
     finding("limit", place_of(self->site), 0, self->id,
-            "more than a million barriers, waits and fences of one thread in one block: "
+            "some hundred thousand barriers, waits and fences of one thread in one block: "
             "the simulator has no clock for that");
     stop();
 }
