@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
@@ -179,7 +179,8 @@ class Plan:
                 array = backend.asarray(foreign.on_host(array, t.dtype), device)
             inputs.append(array)
         on_host = backend.strided and device.host_memory
-        hosts = _hosts(backend) if True in self.at_home and targets is None else None
+        at_home = True in self.at_home and targets is None
+        hosts = _hosts(cast(Hashable, backend)) if at_home else None
         if hosts is not None:
             like = flat[self.at_home.index(True)]
             made = [
@@ -236,7 +237,7 @@ class Plan:
 
 
 @functools.cache
-def _hosts(backend: Backend) -> Hosts | None:
+def _hosts(backend: Hashable) -> Hosts | None:
     """The backend if it hosts other libraries' arrays; asking takes microseconds."""
     return backend if isinstance(backend, Hosts) else None
 
