@@ -46,7 +46,7 @@ from opslib.dispatch.strides import strides_of
 from opslib.errors import OpslibError
 from opslib.ir.binding import Binding
 from opslib.ir.dtypes import DTYPES
-from opslib.ir.expr import Program
+from opslib.ir.expr import Program, Scalar, walk
 from opslib.ir.statics import NotStatic
 from opslib.runtime import cache as kernel_cache
 from opslib.runtime import toolchain
@@ -190,10 +190,13 @@ def resized(
     """
     rng = random.Random(free)
     known: dict[str, Any] = dict(scalars)
-    for name in program.sizes:
+    tensors = (*program.inputs, *program.outputs)
+    # Of a result whose extents are attributes (eye, full), those are sizes as well.
+    shaped = {n.name for t in tensors for n in walk(*t.shape) if isinstance(n, Scalar)}
+    for name in (*program.sizes, *sorted(shaped & set(scalars))):
         known[name] = rng.choice((FEW, FEW, sizes, sizes, (0,))[rng.randrange(5)])
     chosen = {name: known[name] for name in program.sizes}
-    tensors = (*program.inputs, *program.outputs)
+    scalars = {name: known[name] for name in scalars}
     found = {
         t.name: tuple(int(plan.number(e, known, {})) for e in t.shape) for t in tensors
     }
