@@ -103,7 +103,7 @@ def _common(target: GpuTarget) -> tuple[str, ...]:
 @cache
 def engine(target: GpuTarget) -> LoadedLibrary:
     """The simulator itself, compiled once, which every unit is linked to."""
-    library = _cache.default_cache().load(
+    return _cache.default_cache().load(
         '#include "opslib_cuda_sim_library.h"\n',
         f"cuda_simulator_{target.name}",
         toolchain.find_toolchain("c++"),
@@ -111,9 +111,6 @@ def engine(target: GpuTarget) -> LoadedLibrary:
         (*_common(target), "-O2", "-lm"),
         timeout_s=_TIMEOUT_S,
     )
-    symbol = library.symbol("opslib_cuda_sim_shared_limit")
-    _FFI.cast("opslib_cuda_sim_limit", symbol)(target.shared_per_block)
-    return library
 
 
 def why_not() -> str | None:
@@ -207,6 +204,7 @@ class Simulator:
         assert variant.functions is not None
         library = engine(self.target)
         with self._lock:
+            limit(library, self.target)
             announce(library, merged(regions))
             if self.counters is not None:
                 sample(library, True)
@@ -308,6 +306,12 @@ def call(
     )
     text = _FFI.string(report).decode("utf-8", "replace")
     return Found(int(count), text, [int(c) for c in counters] if counting else [])
+
+
+def limit(library: LoadedLibrary, target: GpuTarget) -> None:
+    """Tells the engine, which targets may share, how much shared memory a block has."""
+    symbol = library.symbol("opslib_cuda_sim_shared_limit")
+    _FFI.cast("opslib_cuda_sim_limit", symbol)(target.shared_per_block)
 
 
 def announce(library: LoadedLibrary, regions: Sequence[tuple[int, int, int]]) -> None:

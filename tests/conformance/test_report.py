@@ -296,6 +296,7 @@ def test_arrays_that_cannot_be_placed_are_no_verdict() -> None:
     class Full:
         strided = True
         arithmetic = staticmethod(backend.arithmetic)
+        synchronize = staticmethod(backend.synchronize)
 
         def asarray(self, array: Any, device: Any) -> Any:
             raise KeyError("the driver's table")

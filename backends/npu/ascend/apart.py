@@ -62,13 +62,15 @@ def scattered(
     place: str,
     count: str,
     accesses: tuple[Access, ...],
+    named: tuple[str, ...] = (),
 ) -> str:
-    """As `strided`, from a place that depends on ``lane``."""
+    """As `strided`, from a place that depends on ``lane``; `named` leads to it."""
     spaced = _spaced(tiles, tensor, ctype)
     width = BLOCK // SIZES[ctype]
     text = (
         f"for (int64_t lane = 0; lane < {count}; lane++) {{\n"
-        f"    opslib::Load({spaced}[{width} * lane], {tensor}[{place}], 1);\n}}"
+        + "".join(f"    {line}\n" for line in named)
+        + f"    opslib::Load({spaced}[{width} * lane], {tensor}[{place}], 1);\n}}"
     )
     tiles.instruction("MTE2", text, (), (spaced,), *accesses)
     return _closed(tiles, spaced, tensor, ctype, count)

@@ -465,14 +465,21 @@ class LanePrinter(ScalarPrinter):
                 self.operand(step, UNARY), chunk.count, accesses,
             )  # fmt: skip
         self.lazy += 1
-        outer = self.scopes[-1].get(("index", chunk.lane))
         first = "" if chunk.first == "0" else f"{chunk.first} + "
-        self.scopes[-1]["index", chunk.lane] = Entry(f"({first}lane)", "int64_t")
+        # What is named on the way to the place differs from lane to lane: it goes into
+        # their loop, and is forgotten behind it.
+        outer, self.lines = self.lines, []
+        self.scopes.append({("index", chunk.lane): Entry(f"({first}lane)", "int64_t")})
         place = self.operand(where, LOOSE)
-        if outer is not None:
-            self.scopes[-1]["index", chunk.lane] = outer
+        self.scopes.pop()
+        named, self.lines = self.lines, outer
         self.lazy -= 1
-        return apart.scattered(self._tiles, c, ctype, place, chunk.count, accesses)
+        if not all(isinstance(n, Instruction) and n.pipe == "S" for n in named):
+            raise Cannot("a place that takes more than names")
+        return apart.scattered(
+            self._tiles, c, ctype, place, chunk.count, accesses,
+            tuple(n.text for n in named),
+        )  # fmt: skip
 
     def _widened(self, values: TileValues, raw: str, dtype: str) -> Value:
         """What came in, in the type that is computed in."""

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from opslib.backends.npu.ascend import renderer, simulator
@@ -99,11 +98,22 @@ def _wrong_pipe(text: str) -> Iterator[str]:
 
 
 def _overlapping(text: str) -> Iterator[str]:
-    """Each buffer of UB is put where the one before it is."""
-    found = [m for m in _TENSOR.finditer(text) if "VECCALC" in m[1]]
-    for before, match in pairwise(found):
-        moved = match[1] + before[2] + match[3]
-        yield text[: match.start()] + moved + text[match.end() :]
+    """Of two sources in UB of one instruction, one is put where the other is.
+
+    Others may share a place, as long as the vector unit is done with one of them when
+    it begins with the other: that is no bug.
+    """
+    found = {
+        m[1].partition("> ")[2].partition("(")[0]: m
+        for m in _TENSOR.finditer(text)
+        if "VECCALC" in m[1]
+    }
+    pairs = re.findall(r"\b[A-Z]\w+\(\w+, (\w+), (\w+), ", text)
+    for first, second in dict.fromkeys(pairs):
+        if first != second and first in found and second in found:
+            place, match = found[first][2], found[second]
+            moved = match[1] + place + match[3]
+            yield text[: match.start()] + moved + text[match.end() :]
 
 
 # By what went wrong; where it applies, how the text changes.
