@@ -24,7 +24,7 @@ from opslib.lowering.skeletons.builder import Builder
 from opslib.lowering.skeletons.streaming import Streaming
 from opslib.lowering.skeletons.streaming_range import Block, reach
 
-from .launches import LaunchPrinter, Made, launches, parameters_of
+from .launches import LaunchPrinter, Made, finish, launches
 from .machine import Launch
 from .operands import BlockText, Side, narrow_type, narrowed, side_of
 from .targets import GpuTarget
@@ -92,23 +92,15 @@ def lower(
         before = fits
         printer = LaunchPrinter(kernel, dialect, THREAD, False)
         _Text(printer, a, width).kernel()
-        parameters = parameters_of(printer, printer.lines)
-        for p in parameters:
-            made.parameters.setdefault(p.name, p)
         # A tile of queries, and two of keys and of values.
-        tiles = (ROWS + 4 * KEYS) * width * a.dtype.bytes
+        shared = integer((ROWS + 4 * KEYS) * width * a.dtype.bytes)
+        note = f"{a.dtype.name} on tensor cores, up to {width} wide"
         parts.append(
-            Launch(
-                f"{title}_{width}",
-                tuple(p.name for p in parameters),
-                (_blocks(s), integer(1), integer(1)),
-                (THREADS, 1, 1),
-                integer(tiles),
-                condition,
-                tuple(printer.lines),
-                (f"{a.dtype.name} on tensor cores, up to {width} wide",),
+            finish(
+                printer, f"{title}_{width}", _blocks(s), condition, (), shared, made,
+                THREADS, (note,),
             )
-        )
+        )  # fmt: skip
     return parts, most
 
 
@@ -209,22 +201,11 @@ class _Text(BlockText):
             **s.columns.at(column),
         }
 
-    def _matrix(self, side: Side, base: str, row: Expr, key: Expr) -> tuple[str, ...]:
-        """Where a matrix begins, its pitch, and whether its rows are aligned."""
-        p = self.p
+    def _matrix(self, side: Side, suffix: str, row: Expr, key: Expr) -> tuple[str, ...]:
+        """See `BlockText.matrix`."""
         assert side.matrix is not None
         at = self.at(row, key, ZERO, ZERO)
-        indices = tuple(substitute(i, at) for i in side.matrix.indices)
-        offset = p.offset(side.matrix.tensor, indices)
-        pointer = p.pointer(side.matrix.tensor)
-        text = pointer if offset == "0" else f"{pointer} + {offset}"
-        start = self.bound(f"from_{base}", text, f"{self.element} *")
-        pitch = p.scalar(side.pitch, TIMES)
-        each = 16 // self.dtype.bytes
-        test = f"ops_begins_16({start})"
-        if side.pitch is not ZERO:
-            test += f" && {pitch} % {each} == 0"
-        return start, pitch, self.bound(f"aligned_{base}", test, "bool")
+        return self.matrix(side.matrix, side.pitch, suffix, at)
 
     def _queries(self) -> None:
         p, side = self.p, self.a.q

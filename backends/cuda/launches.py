@@ -227,6 +227,8 @@ def finish(
     head: Sequence[str],
     shared: Expr,
     made: Made,
+    threads: int = THREADS,
+    notes: tuple[str, ...] = (),
 ) -> Launch:
     """The launch of what was printed, with what the text uses of the arguments."""
     for b in p.workspaces:
@@ -247,10 +249,11 @@ def finish(
         name,
         tuple(q.name for q in parameters),
         (blocks, ONE, ONE),
-        (THREADS, 1, 1),
+        (threads, 1, 1),
         shared,
         condition,
         (*ranks, *head, *p.lines),
+        notes,
     )
 
 

@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
-from opslib.codegen.c_types import LOOSE, SHORT, stored_type
+from opslib.codegen.c_types import LOOSE, SHORT, TIMES, stored_type
 from opslib.ir.dtypes import DType
-from opslib.ir.expr import ONE, ZERO, Cast, Const, Expr, Index, Read, Select
+from opslib.ir.expr import (
+    ONE,
+    ZERO,
+    Cast,
+    Const,
+    Expr,
+    Index,
+    Read,
+    Select,
+    substitute,
+)
 from opslib.lowering.flatten import Group
 from opslib.lowering.skeletons import arith
 from opslib.lowering.skeletons.contraction import plain_read
@@ -117,6 +127,21 @@ class BlockText:
         node = Index(f"#{base}")
         self.p.scopes[-1][("index", node.name)] = Entry(name, "int64_t")
         return node
+
+    def matrix(
+        self, read: Read, pitch: Expr, suffix: str, at: dict[Expr, Expr]
+    ) -> tuple[str, str, str]:
+        """Where a matrix begins, its pitch, and whether its rows begin at 16 bytes."""
+        p = self.p
+        offset = p.offset(read.tensor, tuple(substitute(i, at) for i in read.indices))
+        pointer = p.pointer(read.tensor)
+        text = pointer if offset == "0" else f"{pointer} + {offset}"
+        start = self.bound(f"from_{suffix}", text, f"{self.element} *")
+        step = p.scalar(pitch, TIMES)
+        test = f"ops_begins_16({start})"
+        if pitch is not ZERO:
+            test += f" && {step} % {16 // self.dtype.bytes} == 0"
+        return start, step, self.bound(f"aligned_{suffix}", test, "bool")
 
     def element_of(self, value: Expr) -> str:
         """The text of an element of an operand, in the type that is multiplied."""

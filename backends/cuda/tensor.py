@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from opslib.codegen.c_expressions import Entry
-from opslib.codegen.c_types import PLUS, TIMES, Dialect
+from opslib.codegen.c_types import PLUS, Dialect
 from opslib.ir import expr
 from opslib.ir.dtypes import BOOL, DType
 from opslib.ir.expr import (
-    ONE,
     ZERO,
     Expr,
     Index,
@@ -33,7 +32,7 @@ from opslib.lowering.skeletons.arith import integer
 from opslib.lowering.skeletons.builder import Builder
 from opslib.lowering.skeletons.contraction import Contraction, match
 
-from .launches import LaunchPrinter, Made, launches, parameters_of
+from .launches import LaunchPrinter, Made, finish, launches
 from .machine import MULTIPROCESSORS, Kernel, Launch
 from .operands import BlockText, Side, narrow_type, narrowed, side_of
 from .targets import GpuTarget
@@ -141,20 +140,13 @@ def lower(
             before = no if before is None else _both(before, no)
         printer = LaunchPrinter(kernel, dialect, THREAD, False)
         _Text(printer, c, sides, dtype, cut).kernel()
-        parameters = parameters_of(printer, printer.lines)
-        for p in parameters:
-            made.parameters.setdefault(p.name, p)
+        shared = integer(shared_bytes(sides, cut))
         parts.append(
-            Launch(
-                title + cut.suffix,
-                tuple(p.name for p in parameters),
-                (_blocks(c, cut), ONE, ONE),
-                (cut.threads, 1, 1),
-                integer(shared_bytes(sides, cut)),
-                here,
-                tuple(printer.lines),
+            finish(
+                printer, title + cut.suffix, _blocks(c, cut), here, (), shared, made,
+                cut.threads,
             )
-        )
+        )  # fmt: skip
     return Kernel(
         title,
         "contraction",
@@ -249,7 +241,9 @@ class _Text(BlockText):
         place = "blockIdx.x"
         batch: Expr | None = None
         if c.batch.axes:
-            per = self.bound("blocks", f"ops_block_count<{m}, {n}>(rows, columns)")
+            per = self.bound(
+                "blocks", f"ops_block_count<{m}, {n}>({self.rows}, {self.columns})"
+            )
             batch = self.index("batch", f"ops_quotient(blockIdx.x, {per})")
             place = f"ops_rest(blockIdx.x, {per})"
         m0, n0 = p.names.fresh("m0"), p.names.fresh("n0")
@@ -287,24 +281,12 @@ class _Text(BlockText):
 
     def _matrices(self) -> None:
         """Where the block's part of each matrix begins, and whether it is aligned."""
-        p = self.p
-        self.matrices: dict[str, tuple[str, str, str]] = {}
-        size = 16 // self.dtype.bytes
-        for _, side, kind in self._distinct():
-            if side.matrix is None:
-                continue
-            at = self.at(self.m0, self.n0, ZERO)
-            indices = tuple(substitute(i, at) for i in side.matrix.indices)
-            offset = p.offset(side.matrix.tensor, indices)
-            pointer = p.pointer(side.matrix.tensor)
-            text = pointer if offset == "0" else f"{pointer} + {offset}"
-            start = self.bound(kind.replace("side", "from"), text, f"{self.element} *")
-            pitch = p.scalar(side.pitch, TIMES)
-            test = f"ops_begins_16({start})"
-            if side.pitch is not ZERO:
-                test += f" && {pitch} % {size} == 0"
-            aligned = self.bound(kind.replace("side", "aligned"), test, "bool")
-            self.matrices[kind] = (start, pitch, aligned)
+        at = self.at(self.m0, self.n0, ZERO)
+        self.matrices = {
+            kind: self.matrix(side.matrix, side.pitch, kind.removeprefix("side_"), at)
+            for _, side, kind in self._distinct()
+            if side.matrix is not None
+        }
 
     def _pipeline(self, totals: list[str]) -> None:
         p = self.p

@@ -154,3 +154,18 @@ def test_infinities_and_nans_stay_where_they_are() -> None:
     assert np.isposinf(got[3]).all()
     assert np.isnan(got[7]).all()
     assert np.isfinite(np.delete(got, (3, 7), 0)).all()
+
+
+@needs_simulator
+def test_sizes_may_be_called_as_the_kernel_calls_its_own() -> None:
+    op = opslib.op(
+        "op turned(x: T[b, columns, deep], y: T[b, deep, rows])"
+        " -> z: T[b, columns, rows]"
+        " where T: float\n"
+        "    z[h, i, j] = sum[k](x[h, i, k] * y[h, k, j])\n"
+    )
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((3, 20, 40)).astype(np.float16)
+    y = rng.standard_normal((3, 40, 300)).astype(np.float16)
+    got = op(x, y, backend="cuda:sim").astype(np.float64)
+    assert np.abs(got - x.astype(np.float64) @ y.astype(np.float64)).max() < 0.05
