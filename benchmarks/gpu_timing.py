@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from opslib.errors import said
 from opslib.tuning.statistics import Timing, timing
 
 # Between two events lies at least so much work: an event is good to half a microsecond
@@ -132,7 +133,8 @@ def compete(
             try:
                 c.samples.append(_sample(c, device, c.work) / c.calls)
             except Exception as error:
-                c.why_not = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+                # A contender's library raises what it likes; the others go on.
+                c.why_not = said(error)
                 order.remove(c)
     return {c.name: timing(c.samples) for c in contenders if c.samples}
 

@@ -202,7 +202,8 @@ def _found() -> tuple[tuple[str, tuple[int, int], int], ...]:
         )
     except Exception as error:
         # No driver, or one that does not start: `cuda.core` raises what it likes.
-        first = str(error).splitlines()[0].rstrip(".")
+        text = str(error).strip() or type(error).__name__
+        first = text.splitlines()[0].rstrip(".")
         raise NotInstalled(
             f"NVIDIA's driver does not start: {first}; install it, or hand the GPU "
             "into the container (--gpus all)"

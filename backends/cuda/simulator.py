@@ -7,7 +7,6 @@ simulator checks.
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from opslib.runtime import cache as _cache
 from opslib.runtime import toolchain
 from opslib.runtime.cache_load import LoadedLibrary
 from opslib.runtime.failures import failed_check
+from opslib.runtime.findings import described
 
 from .launch import Step, Steps, Value, Variant
 from .machine import STATUS_WORDS
@@ -374,19 +374,6 @@ def finding(
         help="this is a bug of the CUDA code generator; report it with the kernel's "
         "source",
     )
-
-
-def described(report: str) -> str:
-    """The simulator's report for people: its first lines."""
-    found = []
-    for line in report.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            found.append(line)
-            continue
-        found.append("; ".join(f"{k} {v}" for k, v in entry.items()))
-    return " | ".join(found[:3])
 
 
 @cache

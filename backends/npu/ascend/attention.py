@@ -22,7 +22,6 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from opslib.codegen.c_expressions import Entry
 from opslib.codegen.c_names import Names
 from opslib.ir import expr, loops
 from opslib.ir.dtypes import DTYPES, INT64, DType
@@ -47,13 +46,13 @@ from opslib.lowering.skeletons.contraction import plain_read
 from opslib.lowering.skeletons.streaming import Streaming
 
 from ..targets import AscendTarget
+from .contraction import show_arguments
 from .cube import MOST_PITCH
 from .flags import insert_flags
 from .functions import TABLE
 from .lanes_state import Cannot
 from .machine import CUBE_HALF, VECTOR_HALF, Block, Launch
 from .plan import Limit, Pointer, Program
-from .scalar import ScalarPrinter
 
 # Rows of a block, half of them for each vector core; keys of a step; and the longest
 # rows of q and k, and of v. 64 rows of sums then take 32 KiB of UB, and a panel of k
@@ -138,7 +137,7 @@ def lower(
         cube = CubeHalf(_names(made), found)
         vector = VectorHalf(_names(made), found, target)
         for half in (cube, vector):
-            _arguments(half, made)
+            show_arguments(half, made)
             half.emit()
         launches = cube.launch(name), vector.launch(name)
     except Cannot:
@@ -329,19 +328,6 @@ def _names(made: Program) -> Names:
     for c, *_ in (*made.values, *made.reals):
         names.fresh(c)
     return names
-
-
-def _arguments(printer: ScalarPrinter, made: Program) -> None:
-    """Puts the arguments in sight of a printer."""
-    scope = printer.scopes[0]
-    for p in made.pointers:
-        if p.buffer is not None:
-            printer.buffers[p.buffer.name] = p.buffer
-            scope[("buffer", p.buffer.name)] = Entry(p.name, "")
-    for c, n in made.values:
-        scope[("value", n)] = Entry(c, "int64_t")
-    for c, n, ctype in made.reals:
-        scope[("value", n)] = Entry(c, ctype)
 
 
 __all__ = ["FLAGS", "ROWS", "STEP", "Attention", "attention_of", "limits", "lower"]

@@ -22,6 +22,7 @@ from ..targets import AscendTarget
 from .cube import CubePrinter, Cut, limits, sides, stored
 from .flags import insert_flags
 from .plan import Cutting, Pointer, Program
+from .scalar import ScalarPrinter
 from .tune import FORCED, room
 
 FromLoops = Callable[[loops.Kernel, str, AscendTarget], Program]
@@ -78,7 +79,7 @@ def lower(
         printer = CubePrinter(
             _names(made), c, matrices, out, tuple(a.index for a in axes), cut, space
         )
-        _arguments(printer, made)
+        show_arguments(printer, made)
         printer.emit()
         title = name if direct and len(c.sums) == 1 else f"{name}_cube{k}"
         launch = printer.launch(title)
@@ -163,7 +164,7 @@ def _names(made: Program) -> Names:
     return names
 
 
-def _arguments(printer: CubePrinter, made: Program) -> None:
+def show_arguments(printer: ScalarPrinter, made: Program) -> None:
     """Puts the arguments in sight of a printer."""
     scope = printer.scopes[0]
     for p in made.pointers:
@@ -172,3 +173,5 @@ def _arguments(printer: CubePrinter, made: Program) -> None:
             scope[("buffer", p.buffer.name)] = Entry(p.name, "")
     for c, n in made.values:
         scope[("value", n)] = Entry(c, "int64_t")
+    for c, n, ctype in made.reals:
+        scope[("value", n)] = Entry(c, ctype)

@@ -7,7 +7,6 @@ it are added.
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from opslib.ir.printer import fingerprint
 from opslib.lowering.passes import show
 from opslib.runtime import cache, toolchain
 from opslib.runtime.failures import failed_check
+from opslib.runtime.findings import described
 from opslib.runtime.gathering import Gathered, NotCompiled, current
 from opslib.runtime.gathering import gathering as _gathering
 
@@ -218,19 +218,6 @@ def run(
                 "kernel's source",
             )
     return failure(status)
-
-
-def described(report: str) -> str:
-    """The twin's report for people: its first lines."""
-    found = []
-    for line in report.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            found.append(line)
-            continue
-        found.append("; ".join(f"{k} {v}" for k, v in entry.items()))
-    return " | ".join(found[:3])
 
 
 def build(
