@@ -96,9 +96,9 @@ def _check_names(operator: Operator) -> None:
         name = python_name(p.name)
         if name.startswith("_") or name in taken:
             why = "begins with '_'" if name.startswith("_") else "is taken in Python"
-            raise_spec(
-                [Diagnostic("E0204", f"a parameter's name {why}: '{p.name}'", p.span)]
-            )
+            message = f"a parameter's name {why}: '{p.name}'"
+            help = "choose another; every operator has out=, backend= and its own"
+            raise_spec([Diagnostic("E0204", message, p.span, (), help)])
         taken[name] = p.name
     fields: set[str] = set()
     for r in operator.results:

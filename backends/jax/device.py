@@ -116,10 +116,15 @@ class JaxBackend:
             return jax.device_put(array, _jax_device(device))
 
     def to_numpy(self, array: Any) -> Any:
-        """A host copy, once the array is ready."""
+        """A host copy, once the array is ready.
+
+        Raises:
+            MemoryError: there was not room for it.
+        """
         import numpy as np
 
         with wide_types():
+            _settle(array)
             return np.asarray(array)
 
     def empty(self, shape: tuple[int, ...], dtype: DType, device: Device) -> Any:
@@ -146,6 +151,22 @@ class JaxBackend:
 
         jax.device_put(0.0, _jax_device(device)).block_until_ready()
         jax.effects_barrier()  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def _settle(array: Any) -> None:
+    """Waits for an array, so that a failure is an error here.
+
+    NumPy asks for the bytes through the buffer protocol, and XLA answers for an array
+    that could not be made by ending the process.
+    """
+    if not is_concrete(array) or not hasattr(array, "block_until_ready"):
+        return
+    try:
+        array.block_until_ready()
+    except RuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise MemoryError(str(error).partition("\n")[0]) from None
 
 
 def _missing(reason: str) -> Device:

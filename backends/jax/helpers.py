@@ -36,6 +36,16 @@ def minimum(x: Array, y: Array) -> Array:
     return array_common.minimum(jnp, x, y)
 
 
+def fmax(x: Array, y: Array) -> Array:
+    """The larger; a nan loses; of two zeros the positive one."""
+    return array_common.fmax(jnp, x, y)
+
+
+def fmin(x: Array, y: Array) -> Array:
+    """The smaller; a nan loses; of two zeros the negative one."""
+    return array_common.fmin(jnp, x, y)
+
+
 def sign(x: Array) -> Array:
     """-1, 0 or 1; nan and -0.0 stay."""
     return array_common.sign(jnp, x)
@@ -85,7 +95,8 @@ def pow(x: Array, y: Array) -> Array:
         result = jnp.where(left & 1 == 1, result * base, result)
         base, left = base * base, left >> 1
     odd = jnp.where(y & 1 == 1, x, jnp.ones_like(x))
-    inverse = jnp.where((x == 1) | (x * x == 1), odd, jnp.zeros_like(x))
+    # Not x * x == 1, which is so of 2^(bits - 1) +- 1 as well.
+    inverse = jnp.where((x == 1) | (x == -1), odd, jnp.zeros_like(x))
     return jnp.where(y < 0, inverse, result)
 
 
@@ -268,7 +279,7 @@ def reduce_windows(
     operation: Any = {"sum": lax.add, "max": lax.max, "min": lax.min}[kind]
     empty = {"sum": 0.0, "max": -jnp.inf, "min": jnp.inf}[kind]
     shape = (*x.shape[:lead], *outputs)
-    if 0 in x.shape or 0 in sizes or 0 in shape:
+    if 0 in x.shape or min(sizes) <= 0 or 0 in shape:  # A range may end below 0.
         return jnp.full(shape, empty, x.dtype)
     once = (1,) * lead
     spatial = x.shape[lead:]

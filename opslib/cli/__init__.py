@@ -83,4 +83,10 @@ def _guarded(given: argparse.Namespace) -> int:
         # The reader (`head`) has had enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A file or a folder that the user named; one of our own has a class of its own.
+        if error.filename is None:
+            raise
+        terminal.say_error(f"{error.filename}: {error.strerror}")
+        return 1
     return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import math
 import os
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ import opslib
 from opslib.cli import terminal
 from opslib.cli.show import handle_of
 from opslib.errors import ArgumentError
+from opslib.runtime import registry
 from opslib.tuning import machine, peers
 from opslib.tuning.bench import Row, bench
 
@@ -43,13 +45,23 @@ def add(commands: Any, help: str) -> None:
     )
     parser.add_argument("--workload", help="only the workload of this label")
     parser.add_argument(
-        "--seconds", type=float, default=2.0, help="for each workload, about"
+        "--seconds", type=_seconds, default=2.0, help="for each workload, about"
     )
     parser.add_argument(
         "--threads", type=int, help="for opslib and, where it can be set, the peers"
     )
     parser.add_argument("--list", action="store_true", help="operators with workloads")
     parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
 
 
 def run(given: argparse.Namespace) -> int:
@@ -90,6 +102,9 @@ def run(given: argparse.Namespace) -> int:
                 code="E0704",
                 help=f"peers: {', '.join(peers.NAMES)}",
             )
+    backends = _listed(given.backend, ())
+    for name in backends:
+        registry.device(name)  # says what is wrong before anything is measured
     _warn(against)
     with terminal.errors().status("Measuring the machine's limits"):
         limits = machine.limits(given.threads)
@@ -101,7 +116,7 @@ def run(given: argparse.Namespace) -> int:
                 getattr(opslib, handle.name),
                 handle,
                 against=against,
-                backends=_listed(given.backend, ()),
+                backends=backends,
                 only=given.workload,
                 seconds=given.seconds,
                 limits=limits,

@@ -69,7 +69,8 @@ def checked_name(name: str) -> None:
         raise ArgumentError(
             f"{name!r} cannot be a backend's name",
             code="E0704",
-            help="lower-case letters, digits and _, beginning with a letter",
+            help="2 to 32 lower-case letters, digits and _, beginning with a letter; "
+            "no keyword of Python",
         )
     if name in registry.names():
         raise ArgumentError(

@@ -22,12 +22,13 @@ from opslib.dispatch.inspection import sample_program
 from opslib.dispatch.plan import kernel_for
 from opslib.dispatch.route import DEFAULT_ORDER
 from opslib.dispatch.stamp import generator_stamp
-from opslib.errors import ArgumentError, OperandIndexError, OpslibError, ShapeError
+from opslib.errors import OperandIndexError, OpslibError, ShapeError
 from opslib.ir.binding import Binding
 from opslib.ir.expr import Program
 from opslib.ir.sample import sample_binding
 from opslib.runtime import registry
 from opslib.runtime.protocol import Device
+from opslib.testing.names import checked_operator
 from opslib.tuning.workloads import abstract_call, sample_arrays, workload_text
 
 PARTS = (
@@ -96,17 +97,7 @@ def handle_of(name: str) -> Handle:
     Raises:
         ArgumentError: there is none; close names are suggested.
     """
-    names = opslib.operators()
-    if name not in names:
-        import difflib
-
-        close = difflib.get_close_matches(name, names, 3)
-        hint = f"did you mean {' or '.join(close)}? " if close else ""
-        raise ArgumentError(
-            f"there is no operator {name!r}",
-            code="E0705",
-            help=f"{hint}`opslib ops` lists them",
-        )
+    checked_operator(name, opslib.operators())
     handle: Handle = getattr(opslib, name).handle
     return handle
 

@@ -24,10 +24,20 @@ from rich.text import Text
 
 from opslib.errors import OpslibWarning
 
+# The least width that a column may be folded to.
+_FOLDED = 16
+
+
+class _Output(Console):
+    """A console whose closed pipe is the command's affair; rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
 
 def console() -> Console:
     """Standard output. Made anew, for a test may have replaced the stream."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return _Output(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def errors() -> Console:
@@ -91,7 +101,8 @@ def print_table(
         indent: blanks before each line.
     """
     out = console()
-    if not out.is_terminal:
+    if not out.is_terminal or _least_width(columns, rows, wide) > out.width:
+        # A terminal breaks lines that are too long for it; rich would cut cells.
         _print_plain(columns, rows, right, indent)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
@@ -103,6 +114,17 @@ def print_table(
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     out.print(table)
+
+
+def _least_width(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], wide: Sequence[str]
+) -> int:
+    """Characters that a table needs so that no cell is cut."""
+    least = 0
+    for k, name in enumerate(columns):
+        longest = max(len(name), *(len(str(row[k])) for row in rows), 0)
+        least += (min(longest, _FOLDED) if name in wide else longest) + 2
+    return least
 
 
 def _print_plain(

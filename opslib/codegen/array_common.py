@@ -31,6 +31,16 @@ def minimum(xp: Any, x: Array, y: Array) -> Array:
     return xp.where((x == 0) & (y == 0), -(-x - y), xp.minimum(x, y))
 
 
+def fmax(xp: Any, x: Array, y: Array) -> Array:
+    """The larger; a nan loses; of two zeros the positive one."""
+    return xp.where((x == 0) & (y == 0), x + y, xp.fmax(x, y))
+
+
+def fmin(xp: Any, x: Array, y: Array) -> Array:
+    """The smaller; a nan loses; of two zeros the negative one."""
+    return xp.where((x == 0) & (y == 0), -(-x - y), xp.fmin(x, y))
+
+
 def sign(xp: Any, x: Array) -> Array:
     """-1, 0 or 1; nan and -0.0 stay."""
     return xp.where((x == 0) | (x != x), x, xp.sign(x))

@@ -38,8 +38,6 @@ INFIX: dict[str, tuple[str, int]] = {
 _MODULE: dict[str, str] = {
     "abs": "abs",
     "fmod": "fmod",
-    "fmax": "fmax",
-    "fmin": "fmin",
     "copysign": "copysign",
     "atan2": "arctan2",
     "hypot": "hypot",
@@ -83,6 +81,8 @@ _HELPERS = (
     "sign",
     "maximum",
     "minimum",
+    "fmax",
+    "fmin",
     "shl",
     "shr",
     "erf",

@@ -38,6 +38,16 @@ def minimum(x: Array, y: Array) -> Array:
     return array_common.minimum(np, x, y)
 
 
+def fmax(x: Array, y: Array) -> Array:
+    """The larger; a nan loses; of two zeros the positive one."""
+    return array_common.fmax(np, x, y)
+
+
+def fmin(x: Array, y: Array) -> Array:
+    """The smaller; a nan loses; of two zeros the negative one."""
+    return array_common.fmin(np, x, y)
+
+
 def sign(x: Array) -> Array:
     """-1, 0 or 1; nan and -0.0 stay."""
     return array_common.sign(np, x)

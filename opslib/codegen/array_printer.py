@@ -364,6 +364,8 @@ def _literal(value: bool | int | float, dtype: DType, module: str) -> Code:
     if dtype.kind == "bool":
         return name(str(bool(value)))
     if dtype.is_integer:
+        if value >= 1 << 63:  # Of a bare Python integer jax makes an int64.
+            return name(f"{module}.uint64({int(value)})")
         return number(int(value))
     value = float(value)
     if value != value:

@@ -50,8 +50,9 @@ def _library_of(array: Any) -> str:
     roots = [c.__module__.partition(".")[0] for c in type(array).__mro__]
     if "torch" in roots:
         return "torch" if hasattr(array, "stride") else ""
-    if ("jax" in roots or "jaxlib" in roots) and hasattr(array, "dtype"):
-        return "jax"
+    if "jax" in roots or "jaxlib" in roots:
+        # Tracers are of this class too; shapes and other things with a dtype are not.
+        return "jax" if isinstance(array, sys.modules["jax"].Array) else ""
     return "dlpack" if hasattr(array, "__dlpack__") else ""
 
 
@@ -74,6 +75,15 @@ def plain(array: Any, operator: str) -> Any:
                 help="pass x.filled(value), or x.data to ignore the mask",
             )
         return np.asarray(array)
+    if library == "torch":
+        strided = sys.modules["torch"].strided
+        if array.layout is not strided or array.is_nested:
+            what = "nested" if array.is_nested else str(array.layout)
+            raise DeviceError(
+                f"{operator} got a tensor that is not dense ({what})",
+                code="E0730",
+                help="pass a dense tensor",
+            )
     if library == "dlpack" and not (
         hasattr(array, "dtype") and hasattr(array, "shape")
     ):
@@ -269,8 +279,10 @@ def torch_on_host(arrays: Sequence[Any]) -> list[Any] | None:
 
 def untraced() -> AbstractContextManager[Any]:
     """Where JAX computes at once, even while it traces a function of the caller's."""
-    jax = sys.modules.get("jax")
-    return nullcontext() if jax is None else jax.ensure_compile_time_eval()
+    # While another thread imports JAX it lies there without its functions, and nobody
+    # traces anything yet.
+    evaluated = getattr(sys.modules.get("jax"), "ensure_compile_time_eval", None)
+    return nullcontext() if evaluated is None else evaluated()
 
 
 # --- and back ----------------------------------------------------------------------

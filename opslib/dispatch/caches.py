@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +18,9 @@ from opslib.runtime.protocol import Backend, Device, Kernel, ProvidedKernel, Pro
 _LIMIT = 4096
 
 
+_caches: weakref.WeakSet[Cache] = weakref.WeakSet()
+
+
 class Cache:
     """A bounded, thread-safe map; the least recently used entry goes first."""
 
@@ -24,6 +29,12 @@ class Cache:
         self._lock = threading.Lock()
         self._limit = limit
         self._making: dict[Any, threading.Lock] = {}
+        _caches.add(self)
+
+    def renew_locks(self) -> None:
+        """For a child of fork: whoever held a lock in the parent is not there."""
+        self._lock = threading.Lock()
+        self._making = {}
 
     def get(self, key: Any) -> Any:
         """The entry, or None."""
@@ -70,6 +81,14 @@ class Cache:
     def __len__(self) -> int:
         return len(self._entries)
 
+
+def _renew_locks() -> None:
+    for cache in list(_caches):
+        cache.renew_locks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 programs = Cache()
 kernels = Cache()

@@ -63,8 +63,7 @@ def run_planned(request: Request) -> tuple[list[Any], Plan]:
     targets = outputs.targets(request.out, name, library)
     plan, why = find_plan(request, flat, library, settings, targets)
     if targets is not None:
-        for target in targets:
-            outputs.check_writeable(target, name)
+        outputs.check_memory(targets, name)
     if why and settings is not None and settings.fallback == "warn":
         warnings.warn(
             f"{name} runs on {plan.device.name}: {why}", OpslibWarning, stacklevel=5
@@ -81,8 +80,8 @@ def flattened(request: Request) -> tuple[Request, list[Any]]:
     same = True
     name = request.operator.name
     tensors: list[Any] = []
-    for given in request.tensors:
-        if isinstance(given, tuple):
+    for p, given in zip(request.operator.tensors, request.tensors, strict=True):
+        if p.variadic:
             made: Any = tuple(foreign.plain(a, name) for a in given)
             same = same and all(a is b for a, b in zip(made, given, strict=True))
             flat += made

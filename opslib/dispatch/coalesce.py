@@ -27,6 +27,9 @@ from opslib.language.tree import walk
 # Functions under which merging neighbours changes nothing but the number of axes.
 _NEUTRAL = frozenset({"drop", "head", "tail", "weave", "at", "prod", "ravel"})
 
+# Packs of so many axes get none in front: NumPy's arrays have 64 at most.
+_DEEP = 32
+
 # One group of neighbouring positions of a pack for each axis that is left.
 Groups = tuple[tuple[int, ...], ...]
 
@@ -139,7 +142,9 @@ def _padded(binding: Binding) -> Binding:
     fronts: dict[str | None, int] = {}
     for pack, attribute in mergeable_packs(operator).items():
         chosen = attributes.get(attribute) if attribute else None
-        if pack in ranks and not isinstance(chosen, int) and _alone(operator, pack):
+        if ranks.get(pack, _DEEP) >= _DEEP:
+            continue
+        if not isinstance(chosen, int) and _alone(operator, pack):
             fronts[pack] = _units(ranks[pack], chosen)
             if chosen is not None:
                 moved = tuple(k + fronts[pack] for k in chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -24,8 +25,19 @@ from opslib.runtime import launcher
 _FAST_LIMIT = 256
 
 
-# Held while the shipped specs are read.
+# Held while the shipped specs are read, and while prepared calls are added.
 _loading = threading.Lock()
+_adding = threading.Lock()
+
+
+def _renew_locks() -> None:
+    """For a child of fork: whoever held a lock in the parent is not there."""
+    global _loading, _adding
+    _loading, _adding = threading.Lock(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 class Handle:
@@ -53,7 +65,6 @@ class Handle:
         self._fast: dict[tuple[Any, ...], Any] = {}
         # The same where a backend is wanted, by its name.
         self._routed: dict[tuple[str, tuple[Any, ...]], Any] = {}
-        self._lock = threading.Lock()
         self._names: tuple[str, ...] | None = None
         self._types: tuple[frozenset[type] | None, ...] | None = None
         self._plain: Any = None
@@ -116,7 +127,7 @@ class Handle:
             return miss
         made = launcher.fast_call(miss)
         miss.calls = made
-        with self._lock:
+        with _adding:
             if len(self._fast) >= _FAST_LIMIT:
                 self._fast.clear()
             return self._fast.setdefault(values, made)
@@ -193,8 +204,8 @@ class Handle:
             wanted = backend if settings is None else backend or settings.backend
             if isinstance(wanted, str) and tuple(attributes) == self.keyword_names:
                 flat: list[Any] = []
-                for t in tensors:
-                    flat += t if isinstance(t, tuple) else (t,)
+                for p, t in zip(self.operator.tensors, tensors, strict=True):
+                    flat += t if p.variadic else (t,)
                 return self._routed_call(wanted, attributes)(*flat)
         request = self.request(tensors, attributes, out, backend)
         return self.packed(request, run(request))
@@ -213,7 +224,7 @@ class Handle:
         if not self._is_key(values):
             return miss
         miss.calls = launcher.fast_call(miss)
-        with self._lock:
+        with _adding:
             if len(self._routed) >= _FAST_LIMIT:
                 self._routed.clear()
             return self._routed.setdefault((wanted, values), miss.calls)

@@ -12,7 +12,8 @@ from opslib.dispatch import call, route
 from opslib.dispatch.caches import kernel_for, program_for
 from opslib.dispatch.plan import Plan
 from opslib.dispatch.state import state
-from opslib.errors import BackendUnavailable, OpslibError
+from opslib.errors import ArgumentError, BackendUnavailable, DTypeError, OpslibError
+from opslib.ir.dtypes import DTYPES
 from opslib.ir.expr import Program
 from opslib.ir.sample import sample_binding
 from opslib.runtime import registry
@@ -94,9 +95,26 @@ def source(
         backend: whose source; ``"numpy:float64"`` computes in float64.
         dtype: of the arrays; None means float32 where the spec allows it.
         rank: of every ``...``.
+
+    Raises:
+        ArgumentError, DTypeError: no array is of that rank or dtype.
+        BackendUnavailable: the backend cannot be used, or has no such kernel.
     """
     found, device = registry.device(backend)
+    if type(rank) is not int or rank < 0:
+        raise ArgumentError(
+            f"rank must be a whole number, 0 or more, not {rank!r}", code="E0704"
+        )
+    if dtype is not None and dtype not in DTYPES:
+        raise DTypeError(
+            f"dtype {dtype!r} is not one of opslib's",
+            code="E0703",
+            help="supported: " + ", ".join(DTYPES),
+        )
     program = sample_program(handle, dtype, rank=rank)
+    taken = {t.dtype.name for t in program.inputs}
+    if dtype is not None and taken and dtype not in taken:
+        raise DTypeError(f"no argument of {handle.name} may be {dtype}", code="E0703")
     refusal = found.supports(program, device)
     if refusal is not None:
         raise BackendUnavailable(
@@ -118,7 +136,11 @@ def plan(
 def dealt(
     handle: Handle, arrays: tuple[Any, ...], named: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional and named arguments as tensors and attributes."""
+    """Positional and named arguments as tensors and attributes.
+
+    Raises:
+        ArgumentError: the operator's function would not take them.
+    """
     operator = handle.operator
     tensors: list[Any] = []
     rest = list(arrays)
@@ -133,7 +155,18 @@ def dealt(
             else:
                 tensors.append(attributes.pop(p.name, None))
         elif rest and p.placement != "keyword":
+            if p.name in attributes:
+                raise ArgumentError(
+                    f"{handle.name} got two values for '{p.name}'", code="E0705"
+                )
             attributes[p.name] = rest.pop(0)
+    if rest:
+        most = len(arrays) - len(rest)
+        raise ArgumentError(
+            f"{handle.name} takes {most} argument{'s' if most != 1 else ''} by "
+            f"position, and got {len(arrays)}",
+            code="E0705",
+        )
     return handle.spread(tuple(tensors)), attributes
 
 

@@ -106,7 +106,7 @@ def check(hosts: Sequence[Any], binding: Binding, operator: str) -> None:
             f"{operator} has {len(binding.outputs)} results, and out has {len(hosts)}",
             code="E0707",
         )
-    for k, (host, t) in enumerate(zip(hosts, binding.outputs, strict=True)):
+    for host, t in zip(hosts, binding.outputs, strict=True):
         if host.shape != t.shape:
             raise ShapeError(
                 f"out of {operator} has shape {host.shape}, and {t.name} has {t.shape}",
@@ -120,22 +120,28 @@ def check(hosts: Sequence[Any], binding: Binding, operator: str) -> None:
                 code="E0707",
                 help=f"allocate it with dtype {t.dtype}",
             )
-        check_writeable(host, operator)
-        shares = any(np.may_share_memory(other, host) for other in hosts[:k])
-        if shares and host.size:
+    check_memory(hosts, operator)
+
+
+def check_memory(hosts: Sequence[Any], operator: str) -> None:
+    """Raises where an array is read-only, or one place is of several elements.
+
+    Nothing of it shows in the shapes and strides that a plan is kept by: it is asked
+    on every call.
+    """
+    for k, host in enumerate(hosts):
+        if not host.flags.writeable:
+            raise ArgumentError(f"out of {operator} is read-only", code="E0707")
+        if not host.size:
+            continue
+        if _overlaps_itself(host):
+            raise ArgumentError(
+                f"out of {operator} has elements that share memory", code="E0707"
+            )
+        if any(np.may_share_memory(other, host) for other in hosts[:k]):
             raise ArgumentError(
                 f"two arrays of out of {operator} share memory", code="E0707"
             )
-
-
-def check_writeable(host: Any, operator: str) -> None:
-    """Raises for an array that is read-only, or has one element at several places."""
-    if not host.flags.writeable:
-        raise ArgumentError(f"out of {operator} is read-only", code="E0707")
-    if host.size and _overlaps_itself(host):
-        raise ArgumentError(
-            f"out of {operator} has elements that share memory", code="E0707"
-        )
 
 
 def _overlaps_itself(host: Any) -> bool:
@@ -157,6 +163,8 @@ def _overlaps_itself(host: Any) -> bool:
 def _same_kind(source: Any, target: Any) -> bool:
     if source == target:
         return True
+    if target.kind in "OSUMm":  # For NumPy same_kind as any number.
+        return False
     try:
         return bool(np.can_cast(source, target, casting="same_kind"))
     except TypeError:

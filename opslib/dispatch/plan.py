@@ -16,7 +16,14 @@ from opslib.dispatch.caches import Cache, kernel_for, program_for
 from opslib.dispatch.coalesce import coalesce
 from opslib.dispatch.signature import is_variadic, python_name, result_class
 from opslib.dispatch.strides import Layout, Strides, host_strides
-from opslib.errors import ArgumentError, DTypeError, OpslibError, ShapeError, SpecError
+from opslib.errors import (
+    ArgumentError,
+    BackendUnavailable,
+    DTypeError,
+    OpslibError,
+    ShapeError,
+    SpecError,
+)
 from opslib.ir.bind import Given, bind
 from opslib.ir.binding import Argument, Binding
 from opslib.ir.expr import Program
@@ -242,26 +249,15 @@ def _hosts(backend: Hashable) -> Hosts | None:
     return backend if isinstance(backend, Hosts) else None
 
 
-def make_plan(
-    operator: Operator,
-    library: Mapping[str, Operator],
-    binding: Binding,
-    backend: Backend,
-    device: Device,
-    key: PlanKey,
-    at_home: tuple[bool, ...],
-) -> Plan:
-    """The plan of a binding on a device; raises what compiling raises."""
-    merged = coalesce(binding, dict(key.strides))
-    program = program_for(operator, merged.statics, library)
-    kernel = kernel_for(backend, device, program)
-    return Plan(
-        operator, backend, device, binding, merged, program, kernel, key, at_home
-    )
-
-
 def _again(name: str, text: str, key: PlanKey, at_home: tuple[bool, ...]) -> Plan:
-    """A plan that was pickled, made anew."""
+    """A plan that was pickled, made anew: what may run there may not run here.
+
+    Raises:
+        BackendUnavailable: the device is not here, or has no kernel that may run.
+    """
+    from opslib.dispatch import admission  # Which needs plans.
+    from opslib.dispatch.state import state
+
     library = load_library()
     operator = library.get(name)
     if operator is None or _text(operator) != text:
@@ -275,7 +271,34 @@ def _again(name: str, text: str, key: PlanKey, at_home: tuple[bool, ...]) -> Pla
         library = {**library, operator.name: operator}
     backend, device = registry.device(key.device)
     binding = bind(operator, dict(key.arguments), dict(key.attributes), key.results)
-    return make_plan(operator, library, binding, backend, device, key, at_home)
+    merged = coalesce(binding, dict(key.strides))
+    program = program_for(operator, merged.statics, library)
+    settings = state.get()
+    allowed = settings is None or settings.providers
+    refusal = backend.supports(program, device)
+    if refusal is None:
+        choice = admission.choose(
+            operator, library, backend, device, program, merged, allowed
+        )
+        if choice.kernel is not None:
+            return Plan(
+                operator,
+                backend,
+                device,
+                binding,
+                merged,
+                program,
+                choice.kernel,
+                key,
+                at_home,
+                choice.passed_over,
+            )
+        refusal = choice.refusal
+    raise BackendUnavailable(
+        f"a pickled plan of {name} cannot run here: {device.name}: {refusal}",
+        code="E0802",
+        help="call the operator, or make a plan here",
+    )
 
 
 def _text(operator: Operator) -> str:

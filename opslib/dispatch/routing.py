@@ -28,6 +28,7 @@ from opslib.errors import ArgumentError
 from opslib.language import printer, syntax
 from opslib.language.tree import walk
 from opslib.runtime.cache import default_cache
+from opslib.runtime.cache_files import Unusable, check_owner
 
 SCHEMA = 1
 State = Literal["pass", "fail", "untested"]
@@ -65,6 +66,16 @@ _lock = threading.Lock()
 _local: dict[tuple[str, Key], State] = {}
 
 
+def _renew_lock() -> None:
+    """For a child of fork: whoever held the lock in the parent is not there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def state_of(key: Key) -> State:
     """What is known of a kernel; ``untested`` when nothing is."""
     if _trusting.get():
@@ -96,7 +107,7 @@ def record_verdict(key: Key, state: State, reason: str = "") -> bool:
         )
     if state == "pass" and _stored(key) == "fail":
         return True
-    root = default_cache().active_root
+    root = _root()
     with _lock:
         _local[(str(root), key)] = state
     if root is None:
@@ -123,7 +134,7 @@ def forget() -> None:
 
 def local_rows() -> list[dict[str, Any]]:
     """The verdicts stored on this machine; damaged files are left out."""
-    root = default_cache().active_root
+    root = _root()
     folder = None if root is None else root / "routes"
     if folder is None or not folder.is_dir():
         return []
@@ -211,8 +222,21 @@ def _shipped() -> Mapping[Key, State]:
     return found
 
 
-def _stored(key: Key) -> State:
+def _root() -> Path | None:
+    """The cache folder, where its verdicts can be nobody else's."""
     root = default_cache().active_root
+    try:
+        if root is not None and root.exists():
+            check_owner(root)
+            if (root / "routes").exists():
+                check_owner(root / "routes")
+    except (Unusable, OSError):
+        return None
+    return root
+
+
+def _stored(key: Key) -> State:
+    root = _root()
     place = (str(root), key)
     found = _local.get(place)
     if found is None:
@@ -231,7 +255,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         row = json.loads(path.read_text("utf-8"))
         whole = row["schema"] == SCHEMA and row["state"] in STATES
         whole = whole and all(isinstance(row[k], str) for k in Key.__dataclass_fields__)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return row if whole else None
 

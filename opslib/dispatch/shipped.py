@@ -22,14 +22,15 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from opslib.dispatch.stamp import generator_stamp
-from opslib.errors import ArgumentError
+from opslib.errors import ArgumentError, OpslibWarning, said
 
 SCHEMA = 2
 TIMINGS = "timings.json"
@@ -108,32 +109,49 @@ def forget() -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The verdicts of a file; none where there is none, or one of another schema."""
-    found = []
-    for operator, spec, stamp, family, skeleton, state, dtypes in _read(path).get(
-        "rows", ()
-    ):
-        names = tuple(dtypes.split())
-        found.append(Row(operator, spec, stamp, family, skeleton, state, names))
-    return found
+    """The verdicts of a file; none where there is none, or one of another schema.
+
+    A damaged file counts as none, with a warning: kernels are then checked here.
+    """
+    return _read(path, _row)
+
+
+def _row(entry: Sequence[Any]) -> Row:
+    operator, spec, stamp, family, skeleton, state, dtypes = entry
+    return Row(operator, spec, stamp, family, skeleton, state, tuple(dtypes.split()))
 
 
 def read_timings(path: Path) -> list[Timing]:
-    """The timings of a file."""
-    found = []
-    for operator, spec, dtype, elements, by_backend in _read(path).get("rows", ()):
-        seconds = [(b, f, stamp, s) for b, (f, stamp, s) in by_backend.items()]
-        ordered = tuple(sorted(seconds, key=lambda entry: entry[3]))
-        found.append(Timing(operator, spec, dtype, elements, ordered))
-    return found
+    """The timings of a file, as `read_rows`."""
+    return _read(path, _timing)
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _timing(entry: Sequence[Any]) -> Timing:
+    operator, spec, dtype, elements, by_backend = entry
+    seconds = [(b, f, stamp, s) for b, (f, stamp, s) in by_backend.items()]
+    ordered = tuple(sorted(seconds, key=lambda entry: entry[3]))
+    return Timing(operator, spec, dtype, elements, ordered)
+
+
+Entry = TypeVar("Entry")
+
+
+def _read(path: Path, entry: Callable[[Sequence[Any]], Entry]) -> list[Entry]:
     try:
-        table: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+        table = json.loads(path.read_text("utf-8"))
+        return list(map(entry, table["rows"])) if table["schema"] == SCHEMA else []
     except FileNotFoundError:
-        return {}
-    return table if table.get("schema") == SCHEMA else {}
+        return []
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        why = said(error)
+    except RecursionError:
+        why = "it is nested too deep"
+    warnings.warn(
+        f"{path} is damaged and counts for nothing ({why}). Reinstall opslib",
+        OpslibWarning,
+        stacklevel=2,
+    )
+    return []
 
 
 def rows_text(backend: str, found: Iterable[Row]) -> str:

@@ -101,17 +101,17 @@ def use(
         ArgumentError: `fallback` or `backend` is of another kind.
         BackendUnavailable: no backend of that name is registered.
     """
-    if fallback not in (None, "error", "warn", "allow"):
+    if not _is_one_of(fallback, ("error", "warn", "allow")):
         raise ArgumentError(
             f"fallback must be 'error', 'warn' or 'allow', not {fallback!r}",
             code="E0704",
         )
-    if accumulate not in (None, "float32", "float64"):
+    if not _is_one_of(accumulate, ("float32", "float64")):
         raise ArgumentError(
             f"accumulate must be 'float32' or 'float64', not {accumulate!r}",
             code="E0704",
         )
-    if providers not in (None, True, False):
+    if providers is not None and not isinstance(providers, bool):
         raise ArgumentError(
             f"providers must be True or False, not {providers!r}", code="E0704"
         )
@@ -136,6 +136,11 @@ def use(
         yield
     finally:
         state.reset(token)
+
+
+def _is_one_of(value: object, words: tuple[str, ...]) -> bool:
+    # By type first: an array compares with a word element by element.
+    return value is None or (isinstance(value, str) and value in words)
 
 
 @contextmanager

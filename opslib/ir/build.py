@@ -63,10 +63,11 @@ def integer(value: int) -> Const:
 
 def cast(node: Expr, dtype: DType) -> Expr:
     """`node` as `dtype`; literals and repeated casts are folded."""
+    if isinstance(node, Const):
+        # Of the same type too: a literal of a spec may have up to 64 bits.
+        return Const(_literal(node.value, dtype), dtype)
     if node.dtype == dtype:
         return node
-    if isinstance(node, Const):
-        return Const(_literal(node.value, dtype), dtype)
     return Cast(node, dtype)
 
 

@@ -13,6 +13,7 @@ optional and variadic tensors, static attributes) has been expanded away.
 from __future__ import annotations
 
 import math
+import os
 import struct
 import threading
 import weakref
@@ -29,6 +30,16 @@ _TABLE: weakref.WeakValueDictionary[tuple[Any, ...], Any] = (
     weakref.WeakValueDictionary()
 )
 _LOCK = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """For a child of fork: whoever held the lock in the parent is not there."""
+    global _LOCK
+    _LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _key(value: Any) -> Any:

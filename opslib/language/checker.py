@@ -30,6 +30,7 @@ from opslib.language.checker_signature import (
     declare,
     names_in,
 )
+from opslib.language.checker_values import check_values
 from opslib.language.diagnostics import Diagnostic, raise_spec
 from opslib.language.lexer import MAX_ERRORS
 from opslib.language.syntax import (
@@ -113,6 +114,7 @@ def _check(
         context.definition = number
         _definition(context, definition)
     context.definition = -1
+    check_values(context)
     check_coverage(context)
     check_order(context, operator.definitions)
     check_clauses(context, operator.clauses)

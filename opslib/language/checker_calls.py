@@ -25,6 +25,7 @@ from opslib.language.syntax import (
     Name,
     Node,
     Operator,
+    Pack,
     Span,
     String,
 )
@@ -209,12 +210,24 @@ def resolve_along(context: Context, scope: Scope, node: Along) -> bool:
     return False
 
 
+def _along_axes(operator: Operator) -> bool:
+    """Whether a tensor of an operator has axes of its own, beyond the anonymous."""
+    types = [d.type for d in operator.tensors] + [d.type for d in operator.results]
+    axes = [axis for kind in types for axis in getattr(kind, "axes", ())]
+    return any(not isinstance(a, Pack) or a.value is not None for a in axes)
+
+
 def _check_call(context: Context, operator: Operator, node: Apply | Along) -> None:
     """Report arguments that do not fit the operator's parameters."""
     if any(result.instances is not None for result in operator.results):
         message = f"'{operator.name}' has any number of results, and no single value"
         help = "write what you need of it: it is a few reads"
         context.error("E0412", message, node.span, help)
+        return
+    if isinstance(node, Apply) and _along_axes(operator):
+        message = f"'{operator.name}' works along axes, and one element has none"
+        help = f"name the indices: {operator.name}[j](...)"
+        context.error("E0503", message, _head(node), help)
         return
     parameters = {p.name: p for p in operator.parameters}
     slots = [p for p in operator.parameters if p.placement != "keyword"]
@@ -225,6 +238,7 @@ def _check_call(context: Context, operator: Operator, node: Apply | Along) -> No
         message += f", not {len(node.arguments)}"
         keyword = [p.name for p in operator.parameters if p.placement == "keyword"]
         help = f"by keyword: {', '.join(keyword)}" if keyword else ""
+        help = help or f"it is {operator.name}({', '.join(parameters)})"
         context.error("E0311", message, node.span, help)
         return
     for name, value in node.keywords:
@@ -257,7 +271,8 @@ def _check_call(context: Context, operator: Operator, node: Apply | Along) -> No
     ]
     if missing:
         message = f"'{operator.name}' misses its argument '{missing[0]}'"
-        context.error("E0311", message, node.span)
+        help = f"it is {operator.name}({', '.join(parameters)})"
+        context.error("E0311", message, node.span, help)
 
 
 def value_count(context: Context, node: Node) -> int | None:

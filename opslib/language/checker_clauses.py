@@ -28,6 +28,7 @@ def check_clauses(context: Context, clauses: Clauses) -> None:
     if clauses.axis is not None and clauses.axis not in signature.sizes:
         message = f"'axis {clauses.axis}' names no size of a tensor"
         help = did_you_mean(clauses.axis, signature.sizes)
+        help = help or f"name an axis so: x: T[..., {clauses.axis}]"
         context.error("E0603", message, clauses.place("axis") or nowhere, help)
     for sample in clauses.samples:
         known = [*signature.tensors, *signature.attributes]
@@ -67,6 +68,8 @@ def _named(
     kind = context.signature.kind_of(name)
     message = f"'{clause} {name}' names no {_what(clause)}"
     help = did_you_mean(name, known) if not kind else f"'{name}' is {kind}"
+    if not help and known:
+        help = "there is " + ", ".join(known)
     context.error("E0603", message, span, help)
     return False
 
@@ -115,6 +118,8 @@ def _workload(context: Context, workload: Workload) -> None:
 
 def _misfit(context: Context, workload: Workload, problem: str, help: str = "") -> None:
     message = f"the workload '{workload.label}' {problem}"
+    if not help and "but the axes are" in problem:
+        help = "one size for each axis, such as x float32[8, 64]"
     context.error("E0604", message, workload.span, help)
 
 

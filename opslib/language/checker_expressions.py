@@ -351,7 +351,8 @@ def _used(
     names = {name.name for value in mentions for name in names_in(value)}
     if binder.name not in names:
         message = f"'{binder.name}' is bound, but not used in '{node.function}'"
-        context.error("E0504", message, binder.span)
+        help = f"read something at it, or leave the fold out: x[{binder.name}]"
+        context.error("E0504", message, binder.span, help)
         return
     if binder.pack or binder.start is not None:
         return

@@ -136,6 +136,7 @@ def unknown_name(context: Context, scope: Scope, name: str, span: Span) -> None:
         *signature.tensors,
         *signature.results,
         *context.declared,
+        *("true", "false", "none", "inf", "nan", "pi"),
     ]
     help = did_you_mean(name, candidates)
     if not help and len(name) <= 2:
@@ -190,6 +191,8 @@ def check_rank(
         help = f"'{name}' is a single value: write {name}"
     if not help and any(kinds) and not any(given):
         help = f"'...' stands for any number of axes: {example_read(name, axes)}"
+    if axes and not help:
+        help = f"one index for each axis: {example_read(name, axes)}"
     context.error("E0503", message, span, help)
 
 

@@ -11,8 +11,10 @@ from opslib.language.functions import CLASSES, DTYPE_FUNCTIONS, DTYPES
 from opslib.language.syntax import (
     Apply,
     AttributeType,
+    Binary,
     Boolean,
     Composite,
+    Conditional,
     DTypeExpression,
     Expression,
     Index,
@@ -165,6 +167,7 @@ def check_signature(signature: Signature, report: Report) -> None:
             _check_dtype(declared.type.dtype, is_result, signature, report)
             instance = declared.instances if isinstance(declared, Result) else None
             own = frozenset() if instance is None else frozenset({instance.name})
+            _check_dots(declared, report)
             for axis in declared.type.axes:
                 check_extent(axis, signature, report, own)
             if instance is not None and instance.stop is not None:
@@ -179,6 +182,7 @@ def check_signature(signature: Signature, report: Report) -> None:
                 help = "write the axes, or give a parameter '...'"
                 report(Diagnostic("E0502", message, result.span, (), help))
     _check_absent(signature, report)
+    _check_needed(operator, report)
     before: set[str] = set()
     for parameter in operator.attributes:
         assert isinstance(parameter.type, AttributeType)
@@ -186,6 +190,7 @@ def check_signature(signature: Signature, report: Report) -> None:
             name = parameter.type.pack
             message = f"there is no pack '...{name}' in the signature"
             help = did_you_mean(name, signature.packs)
+            help = help or f"a pack is named in a tensor: x: T[...{name}]"
             span = parameter.type.span
             report(Diagnostic("E0502", message, span, (), help))
         if isinstance(parameter.type.count, Pack):
@@ -197,8 +202,37 @@ def check_signature(signature: Signature, report: Report) -> None:
         if clause.name not in signature.dtypes:
             message = f"'{clause.name}' is no dtype of the signature"
             help = did_you_mean(clause.name, signature.dtypes)
+            listed = ", ".join(signature.dtypes)
+            help = help or (f"there is {listed}" if listed else "there is none")
             report(Diagnostic("E0406", message, clause.span, (), help))
         check_classes(clause.classes, clause.span, report)
+
+
+def _check_dots(declared: Parameter | Result, report: Report) -> None:
+    """``T[..., n, ...]``: nothing says how many axes the first of the dots takes."""
+    assert isinstance(declared.type, TensorType)
+    dots = [a for a in declared.type.axes if isinstance(a, Pack) and a.value is None]
+    if len(dots) > 1:
+        message = f"'{declared.name}' has '...' twice, and where one ends is not known"
+        help = "keep one of them, or name the packs, so that others say: T[...s, n]"
+        report(Diagnostic("E0502", message, dots[1].span, (), help))
+
+
+def _check_needed(operator: Operator, report: Report) -> None:
+    """A parameter that must be given does not stand behind one that need not be."""
+    before: Parameter | None = None
+    for p in operator.parameters:
+        needed = not p.optional and p.default is None
+        if p.placement == "keyword" or p.variadic:
+            return
+        if needed and before is not None:
+            message = f"'{p.name}' must be given, and stands behind '{before.name}'"
+            message += ", which need not be"
+            labels = ((before.span, "may be left out"),)
+            help = f"put '{p.name}' first, or a '*' between them: (.., *, {p.name}: ..)"
+            report(Diagnostic("E0209", message, p.span, labels, help))
+            return
+        before = before if needed else p
 
 
 def _check_absent(signature: Signature, report: Report) -> None:
@@ -315,6 +349,11 @@ def check_extent(
         message = "this is no extent"
         help = "an extent is a whole number; of several axes it is written (g r)"
         report(Diagnostic("E0502", message, axis.span, (), help))
+    whole = _not_whole(axis, signature)
+    if whole is not None:
+        message = "an extent is a whole number, and this is none"
+        help = "divide by '//', or declare the attribute as an int"
+        report(Diagnostic("E0502", message, whole.span, (), help))
     # A bound index of a fold inside an extent (``sum[v](n[v])``) is its own binder.
     bound = {
         binder.name for node in _walk(axis) for binder in getattr(node, "binders", ())
@@ -338,6 +377,32 @@ def check_extent(
         report(Diagnostic("E0502", message, span, (), help))
 
 
+def _not_whole(axis: Expression, signature: Signature) -> Node | None:
+    """What makes an extent a fraction: ``/``, ``0.5``, an attribute that is no int.
+
+    Conditions and arguments of functions are values of their own.
+    """
+    stack: list[Node] = [axis]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Conditional):
+            stack += [node.value, node.other]
+            continue
+        if isinstance(node, Number) and isinstance(node.value, float):
+            return node
+        if isinstance(node, Binary) and node.operator == "/":
+            return node
+        attribute = signature.attributes.get(getattr(node, "name", ""))
+        if isinstance(node, Name) and attribute is not None:
+            kind = attribute.type
+            assert isinstance(kind, AttributeType)
+            if kind.kind in ("float", "bool", "string", "dtype"):
+                return node
+        if not isinstance(node, Apply):
+            stack.extend(children(node))
+    return None
+
+
 def _walk(node: Node) -> Iterable[Node]:
     stack = [node]
     while stack:
@@ -358,7 +423,7 @@ def _check_default(
             known = name.name in DTYPES or name.name in signature.dtypes
         if not known and name.name not in signature.packs:
             message = f"'{name.name}' is not known where this default is used"
-            candidates = [*signature.sizes, *before]
+            candidates = [*signature.sizes, *before, "true", "false", "none"]
             if kind.kind == "dtype":
                 candidates = [*DTYPES, *signature.dtypes]
             help = did_you_mean(name.name, candidates)
@@ -367,7 +432,24 @@ def _check_default(
     problem = _misfit(default, kind)
     if problem:
         message = f"the default of '{parameter.name}' should be {problem}"
-        report(Diagnostic("E0403", message, default.span))
+        example = f'"{kind.choices[0]}"' if kind.choices else _EXAMPLES[kind.kind]
+        if isinstance(kind.count, Number):
+            example = f"({', '.join([example] * int(kind.count.value))})"
+        help = f"such as {parameter.name} = {example}"
+        report(Diagnostic("E0403", message, default.span, (), help))
+
+
+_EXAMPLES = {
+    "int": "1",
+    "float": "0.5",
+    "number": "1",
+    "bool": "true",
+    "dtype": "float32",
+    "shape": "(2, 3)",
+    "axis": "-1",
+    "gap": "0",
+    "axes": "none",
+}
 
 
 def _misfit(default: Expression, kind: AttributeType) -> str:

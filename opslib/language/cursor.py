@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from opslib.language.diagnostics import Diagnostic, SpecFailure
 from opslib.language.lexer import MAX_NESTING, Token, Tokens
+from opslib.language.slips import meant
 from opslib.language.syntax import Span
 
 # Words that mean something inside an expression, and so cannot be names. All other
@@ -96,7 +97,7 @@ class Cursor:
             "E0201",
             f"expected {wanted}, found {_describe(token)}",
             token.span,
-            help=help,
+            help=help or meant(wanted, self.last, token, self.peek(1)),
         )
 
     def fail(

@@ -65,7 +65,7 @@ CODES: dict[str, str] = {
     "E0406": "a dtype class for a name that is no dtype of the signature",
     "E0407": "a result whose dtype nothing determines",
     "E0408": "'is none' of something that is always present",
-    "E0409": "brackets on something that has no elements, or none of that number",
+    "E0409": "an element, or the value, of something that has none",
     "E0410": "'??' after something that is not a read",
     "E0411": "a variadic tensor without a selector, or a selector without one",
     "E0412": "as many targets as there are no values for",

@@ -52,6 +52,7 @@ _CONTINUES = re.compile(
 
 _INSTEAD = {
     "**": "power is '^'",
+    "@": "a product of matrices is sum[k](a[i, k] * b[k, j])",
     "&&": "write 'and'",
     "||": "write 'or'",
     "!": "write 'not', or '!=' for unequal",

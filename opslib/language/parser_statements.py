@@ -103,6 +103,8 @@ def parse_statement(cursor: Cursor, body: Body) -> None:
         close = difflib.get_close_matches(kind, _CLAUSES, 1)
         help = f"did you mean '{close[0]}'?" if close else "the clauses are "
         help += "" if close else ", ".join(sorted(_CLAUSES))
+        if kind == "return":
+            help = "there is no 'return': define the result, y[...] = ..."
         message = f"there is no clause '{kind}'"
         cursor.fail("E0601", message, cursor.next.span, help=help)
     parse(cursor, body, cursor.advance())

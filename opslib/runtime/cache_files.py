@@ -140,7 +140,7 @@ def read_entry(folder: Path) -> tuple[CacheEntry, str] | None:
             command=str(found["command"]),
         )
         return entry, str(found["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -7,11 +7,12 @@ fails to load is a device with a `why_not`, never an import error of opslib.
 from __future__ import annotations
 
 import difflib
+import os
 import threading
 from importlib.metadata import EntryPoint, entry_points
 
 from opslib import _source_tree
-from opslib.errors import BackendUnavailable
+from opslib.errors import ArgumentError, BackendUnavailable, OpslibError, said
 from opslib.runtime.protocol import PROTOCOL_VERSION, Backend, Device
 
 GROUP = "opslib.backends"
@@ -19,6 +20,16 @@ GROUP = "opslib.backends"
 _lock = threading.RLock()
 _points: dict[str, EntryPoint] | None = None
 _loaded: dict[str, Backend | BackendUnavailable] = {}
+
+
+def _renew_lock() -> None:
+    """For a child of fork: whoever held the lock in the parent is not there."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -39,8 +50,16 @@ def names() -> tuple[str, ...]:
 def known(name: str) -> None:
     """Raises BackendUnavailable unless a backend of that name is registered.
 
+    ArgumentError for what is no name at all.
+
     Imports none; a device's name (``"jax:gpu:0"``) counts as its backend's.
     """
+    if not isinstance(name, str):
+        raise ArgumentError(
+            f"a backend is named by a string, not {name!r}",
+            code="E0704",
+            help="opslib.devices() lists them",
+        )
     points = _entry_points()
     root = name.partition(":")[0]
     if root not in points:
@@ -96,11 +115,25 @@ def devices(name: str | None = None) -> tuple[Device, ...]:
     found: list[Device] = []
     for each in names() if name is None else (name,):
         try:
-            found += load(each).devices()
-        except BackendUnavailable as error:
+            found += _listed(each, load(each))
+        except OpslibError as error:
             why = error.message
             found.append(Device(each, each, "backend that did not load", why_not=why))
     return tuple(found)
+
+
+def _listed(name: str, backend: Backend) -> tuple[Device, ...]:
+    try:
+        return tuple(backend.devices())
+    except OpslibError:
+        raise  # Such as a setting that is wrong: it names its own remedy.
+    except Exception as error:
+        # Foreign code, as in loading.
+        raise BackendUnavailable(
+            f"backend {name!r} cannot list its devices: {said(error)}",
+            code="E0801",
+            help=f"it comes from {_entry_points()[name].value}; reinstall or remove it",
+        ) from error
 
 
 def device(wanted: str) -> tuple[Backend, Device]:
@@ -113,10 +146,13 @@ def device(wanted: str) -> tuple[Backend, Device]:
     Raises:
         BackendUnavailable: with the reason and the remedy.
     """
-    backend = load(wanted.split(":", 1)[0])
+    known(wanted)
+    root = wanted.partition(":")[0]
+    backend = load(root)
+    listed = _listed(root, backend)
     candidates = [
         d
-        for d in backend.devices()
+        for d in listed
         if d.name == wanted
         or (
             (d.backend == wanted or d.name.startswith(wanted + ":"))
@@ -130,7 +166,7 @@ def device(wanted: str) -> tuple[Backend, Device]:
         raise BackendUnavailable(
             f"{wanted!r} cannot be used here: {candidates[0].why_not}", code="E0801"
         )
-    have = ", ".join(d.name for d in backend.devices()) or "none"
+    have = ", ".join(d.name for d in listed) or "none"
     raise BackendUnavailable(
         f"there is no device {wanted!r}", code="E0801", help=f"devices: {have}"
     )

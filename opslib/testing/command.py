@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from opslib.dispatch import shipped
-from opslib.errors import OpslibError
+from opslib.errors import ArgumentError, OpslibError
 from opslib.runtime import registry
 
 
@@ -18,12 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", required=True, help="a backend or device")
     parser.add_argument("--op", action="append", help="only this operator; repeatable")
     parser.add_argument("--dtype", action="append", help="only this dtype; repeatable")
-    parser.add_argument("--case", type=int, help="only the case of this number")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--case", type=at_least(0), help="only the case of this number")
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument(
         "--profile", choices=("quick", "standard", "deep"), default="standard"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument(
+        "--jobs", type=at_least(1), default=1, help="processes at a time"
+    )
     parser.add_argument(
         "--json", type=Path, help="write the report here; resumed when it exists"
     )
@@ -44,6 +48,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """An argument that is a whole number from `least` up."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number of at least {least}"
+            )
+        return value
+
+    return parse
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Runs the suite; 0 when nothing fails unexpectedly."""
     try:
@@ -51,14 +72,25 @@ def main(arguments: argparse.Namespace) -> int:
     except OpslibError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        if arguments.json is not None and arguments.json.exists():
+            print(
+                f"{arguments.json} holds what was done; the same command goes on",
+                file=sys.stderr,
+            )
+        raise
 
 
 def _run(a: argparse.Namespace) -> int:
     from opslib.testing import known, report, runner
 
     registry.device(a.backend)  # says what is wrong before anything starts
+    for path in (a.json, a.html):
+        _check_target(path)
     numbers = None if a.case is None else [a.case]
     jobs = runner.plan_jobs(a.op, a.dtype, a.profile, numbers=numbers, seed=a.seed)
+    for job in jobs if numbers else ():
+        _check_case(job.operator, job.dtype, a.case)
     entries = [*known.shipped()]
     if a.known_failures is not None:
         entries += known.read(a.known_failures)
@@ -79,6 +111,36 @@ def _run(a: argparse.Namespace) -> int:
     if a.write_routes is not None:
         print(shipped.write_routes(report.to_json(made), a.write_routes))
     return 1 if made.unexpected else 0
+
+
+def _check_target(path: Path | None) -> None:
+    """Refuses a file that could not be written at the end of hours."""
+    if path is None:
+        return
+    folder = path.absolute().parent
+    wrong = (
+        "is a folder"
+        if path.is_dir()
+        else f"cannot be written: there is no folder {folder}"
+        if not folder.is_dir()
+        else f"cannot be written: {folder} is read-only for you"
+        if not os.access(folder, os.W_OK)
+        else ""
+    )
+    if wrong:
+        raise ArgumentError(f"{path} {wrong}", code="E0704", help="name another file")
+
+
+def _check_case(operator: str, dtype: str, number: int) -> None:
+    """Refuses a number of no case: strata and pairs have numbers of their own."""
+    from opslib.testing.conformance import STRATA, pair_numbers
+
+    if number > 2 * STRATA and number not in pair_numbers(operator, dtype):
+        raise ArgumentError(
+            f"{operator} {dtype} has no case {number}",
+            code="E0704",
+            help="failures print the command that runs their case again",
+        )
 
 
 class _Progress:

@@ -19,10 +19,18 @@ from opslib.ir.dtypes import DTYPES
 from opslib.language import syntax
 from opslib.runtime import registry
 from opslib.testing import levels, pairs, structure
+from opslib.testing.grids import GRID, grid_case, has_grid, without_subnormals
 from opslib.testing.inputs import Case, NoCase, generator, make_case
-from opslib.testing.judge import Verdict, judge, reproduce, run_case, trials
+from opslib.testing.judge import (
+    Verdict,
+    arithmetic_of,
+    judge,
+    reproduce,
+    run_case,
+    trials,
+)
 from opslib.testing.levels import Drift
-from opslib.testing.shapes import dtypes_of
+from opslib.testing.shapes import LONG, dtypes_of
 from opslib.testing.values import special_values, strata
 
 ProfileName = Literal["quick", "standard", "deep"]
@@ -32,22 +40,24 @@ ProfileName = Literal["quick", "standard", "deep"]
 class Profile:
     """How much is tried.
 
-    cases: of each operator and dtype. dtypes: how many of an operator's dtypes, the
-    usual ones first. strata: values of a unary float operator (65536 is every value of
-    a 16-bit type). limit_s: for one case, after which its worker is killed.
+    cases: of each operator and dtype. long: those in which one axis is long. dtypes:
+    how many of an operator's dtypes, the usual ones first. strata: values of a unary
+    float operator (65536 is every value of a 16-bit type). limit_s: for one case, after
+    which its worker is killed.
     """
 
     name: str
     cases: int
+    long: int
     dtypes: int
     strata: int
     limit_s: float
 
 
 PROFILES: dict[str, Profile] = {
-    "quick": Profile("quick", 6, 2, 2048, 60.0),
-    "standard": Profile("standard", 24, 7, 1 << 14, 120.0),
-    "deep": Profile("deep", 200, 13, 1 << 16, 600.0),
+    "quick": Profile("quick", 6, 2, 2, 2048, 60.0),
+    "standard": Profile("standard", 24, 5, 7, 1 << 14, 120.0),
+    "deep": Profile("deep", 200, 20, 13, 1 << 16, 600.0),
 }
 
 
@@ -198,7 +208,8 @@ def verdict(
 ) -> Verdict:
     """Draws and judges one case.
 
-    Numbers from `STRATA` up are those of L1, from `PAIRS` up rows of `pairs.toml`.
+    Numbers from `STRATA` up are those of L1, from `PAIRS` up rows of `pairs.toml`; for
+    `LONG` and `GRID` see there.
     """
     if number >= PAIRS:
         return pair_verdict(dtype, backend, number, seed)
@@ -210,6 +221,8 @@ def verdict(
         # The spec's own expansion failed: a finding too, whatever it is.
         return Verdict(number, "fail", said(error))
     try:
+        if number == GRID and arithmetic_of(backend, case).flushes:
+            case = without_subnormals(case)
         return judge(handle, case, backend)
     except BackendUnavailable as error:
         return Verdict(number, "unsupported", error.message)
@@ -224,6 +237,8 @@ def case_of(handle: Handle, dtype: str, number: int, seed: int) -> Case:
     """The case of that number; drawn once, though it is gathered and then judged."""
     if number >= STRATA:
         return strata_case(handle, dtype, number - STRATA, seed)
+    if number == GRID:
+        return grid_case(handle, dtype, seed)
     return make_case(handle, dtype, number, seed)
 
 
@@ -321,8 +336,11 @@ def numbers_of(handle: Handle, dtype: str, profile: Profile) -> list[int]:
     numbers = list(range(profile.cases))
     if profile.cases <= ZERO_D:
         numbers.append(ZERO_D)
+    numbers += range(LONG, LONG + profile.long)
     if has_strata(handle, dtype):
         numbers.append(STRATA + profile.strata)
+    if has_grid(handle, dtype):
+        numbers.append(GRID)
     return [*numbers, *pair_numbers(handle.name, dtype)]
 
 

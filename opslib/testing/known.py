@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opslib.errors import ArgumentError
+from opslib.errors import ArgumentError, said
 
 if TYPE_CHECKING:
     from opslib.testing.conformance import Outcome
@@ -54,8 +54,20 @@ def shipped() -> tuple[Known, ...]:
 
 
 def read(path: Path) -> tuple[Known, ...]:
-    """The entries of a plug-in's own file."""
-    return parse(path.read_text("utf-8"), str(path))
+    """The entries of a plug-in's own file.
+
+    Raises:
+        ArgumentError: it cannot be read, or is not such a file.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArgumentError(
+            f"{path} cannot be read: {said(error)}",
+            code="E0704",
+            help="--known-failures names a TOML file; see docs/numerics.md",
+        ) from None
+    return parse(text, str(path))
 
 
 def parse(text: str, name: str) -> tuple[Known, ...]:

@@ -54,12 +54,15 @@ def pytest_configure(config: pytest.Config) -> None:
     name = config.getoption("--opslib-backend")
     if name is None:
         return
-    from opslib.errors import BackendUnavailable
+    from opslib.errors import OpslibError
     from opslib.runtime import registry
+    from opslib.testing.names import checked_operator
 
     try:
         registry.device(name)
-    except BackendUnavailable as error:
+        for operator in config.getoption("--opslib-op") or ():
+            checked_operator(operator)
+    except OpslibError as error:
         raise pytest.UsageError(str(error)) from None
 
 

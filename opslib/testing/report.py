@@ -170,7 +170,7 @@ def read_report(path: Path) -> Report:
             report.outcomes.append(from_dict(row))
             report.numbers.append(tuple(row["numbers"]))
             report.specs.append(row["spec"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         if isinstance(error, ArgumentError):
             raise
         raise ArgumentError(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from opslib.dispatch.handle import Handle
+from opslib.errors import ArgumentError
 from opslib.language.library import load_library
 from opslib.runtime import pool, registry
 from opslib.testing import known
@@ -32,6 +33,7 @@ from opslib.testing.conformance import (
     numbers_of,
 )
 from opslib.testing.gather import Gathers, gather
+from opslib.testing.names import checked_dtype, checked_operator
 from opslib.testing.report import Report, read_report, write_json
 from opslib.testing.shapes import dtypes_of
 from opslib.testing.worker import decode
@@ -62,6 +64,7 @@ class Worker:
     backend: str
     process: subprocess.Popen[str] | None = None
     lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
+    stopped: bool = False
 
     def send(self, job: Job, numbers: Sequence[int]) -> None:
         """Starts the process if need be and hands it a job."""
@@ -93,6 +96,16 @@ class Worker:
         except OSError:
             pass  # It is dead already; its end of file says so.
 
+    def stop(self) -> None:
+        """Ends the process for good; what it was doing counts as nothing.
+
+        From another thread than the one that reads.
+        """
+        self.stopped = True
+        process = self.process
+        if process is not None:
+            process.kill()
+
     def _start(self) -> None:
         self.lines = queue.Queue()
         # -P: not the opslib of the current folder, which may be another one.
@@ -103,7 +116,11 @@ class Worker:
             stderr=subprocess.DEVNULL,
             text=True,
             env=_environment(),
+            # Of its own, so that Ctrl-C does not look like a case that killed it.
+            process_group=0,
         )
+        if self.stopped:
+            self.process.kill()
         lines, stream = self.lines, self.process.stdout
 
         def pump() -> None:
@@ -161,10 +178,13 @@ def _environment() -> dict[str, str]:
 
 
 def run_job(worker: Worker, job: Job, limit_s: float) -> Tally:
-    """All cases of a job; restarts the worker behind a case that kills it."""
+    """All cases of a job; restarts the worker behind a case that kills it.
+
+    Of a worker that was stopped the tally means nothing.
+    """
     tally = Tally(job.operator, job.dtype, worker.backend, job.seed)
     left = list(job.numbers)
-    while left:
+    while left and not worker.stopped:
         worker.send(job, left)
         current: int | None = None
         while True:
@@ -207,11 +227,16 @@ def plan_jobs(
     numbers: Sequence[int] | None = None,
     seed: int = 0,
 ) -> list[Job]:
-    """What a run consists of; None means everything of the profile."""
+    """What a run consists of; None means everything of the profile.
+
+    Raises:
+        ArgumentError: a name that there is not, or dtypes that no operator has.
+    """
     chosen = PROFILES[profile] if isinstance(profile, str) else profile
-    wanted = None if dtypes is None else set(dtypes)
+    wanted = None if dtypes is None else {checked_dtype(d) for d in dtypes}
+    names = [checked_operator(name) for name in operators or load_library()]
     jobs = []
-    for name in operators or load_library():
+    for name in dict.fromkeys(names):
         handle = Handle(name)
         have = dtypes_of(handle.operator)
         several = have[: chosen.dtypes] if wanted is None else have
@@ -219,6 +244,14 @@ def plan_jobs(
             if wanted is None or dtype in wanted:
                 cases = numbers or numbers_of(handle, dtype, chosen)
                 jobs.append(Job(name, dtype, tuple(cases), seed))
+    if not jobs:
+        whose = f"{names[0]} has" if len(names) == 1 else "these operators have"
+        theirs = {d for n in names for d in dtypes_of(Handle(n).operator)}
+        raise ArgumentError(
+            f"{whose} no dtype {' or '.join(sorted(wanted or ()))}",
+            code="E0705",
+            help=f"dtypes: {', '.join(sorted(theirs))}",
+        )
     return jobs
 
 
@@ -237,7 +270,8 @@ def run(
 
     `workers` is how many processes there are at a time; rows that `report` already has
     for these jobs are kept; `notify` is told (done, total, outcome) after each job.
-    With `in_process` they are judged here, and a crash is the end.
+    With `in_process` they are judged here, and a crash is the end. KeyboardInterrupt
+    ends the workers; the report then holds every job that was done, and no other.
     """
     chosen = PROFILES[profile] if isinstance(profile, str) else profile
     family = family_of(backend)
@@ -269,30 +303,48 @@ def run(
                 finished[0] += 1
                 notify(finished[0], len(todo), outcome)
 
-    def work() -> None:
-        worker = Worker(backend)
-        while True:
+    def work(worker: Worker) -> None:
+        while not worker.stopped:
             try:
                 bundle = waiting.get_nowait()
             except queue.Empty:
-                worker.close()
-                return
+                break
             if gathers:
                 worker.gather(bundle, processes)
             for job in bundle:
-                finish(job, run_job(worker, job, chosen.limit_s))
+                tally = run_job(worker, job, chosen.limit_s)
+                if worker.stopped:
+                    break
+                finish(job, tally)
+        worker.close()
 
-    if in_process:
-        _here(backend, todo, finish)
-    else:
-        threads = [threading.Thread(target=work) for _ in range(max(1, workers))]
+    try:
+        if in_process:
+            _here(backend, todo, finish)
+        else:
+            _in_threads(work, [Worker(backend) for _ in range(max(1, workers))])
+    finally:
+        if report is not None:
+            write_json(made, report)
+    return made
+
+
+def _in_threads(work: Callable[[Worker], None], workers: Sequence[Worker]) -> None:
+    """Has each worker looked after by a thread, and waits for all of them."""
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
+    try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    if report is not None:
-        write_json(made, report)
-    return made
+    except BaseException:
+        # Python would wait for the threads at its exit: until the suite is through.
+        for worker in workers:
+            worker.stop()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        raise
 
 
 def _here(

@@ -33,7 +33,11 @@ _SIZES = {
     "primes": (2, 3, 5, 7, 11, 13),
     "edge": (0, 0, 1, 1, 2, 3),
     "tiny": (1, 2, 3),
+    # Of one axis, the others being short: behind every block that kernels cut.
+    "long": (129, 257, 513, 1025),
 }
+# Case numbers in which one axis after the other is long, the last one first.
+LONG = 900_000
 RANKS = (2, 1, 3, 2, 0, 1)
 # Variants of three cases each: every other one mixes dtypes, arrays without axes and
 # Python scalars, where a signature has room for them.
@@ -74,6 +78,9 @@ class _Draw:
     packs: dict[str | None, list[int]] = field(default_factory=dict)
     rank: int = 1
     side: int = 0
+    # Of "long": which of the sizes that are drawn it is, and how many have been.
+    long: int = -1
+    drawn: int = 0
     mixed: bool = False
     lone: bool = False
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +92,10 @@ class _Draw:
             if not self.side:
                 self.side = self.free.choice(_SIZES[style])
             return self.side
+        if style == "long":
+            self.drawn += 1
+            here = self.drawn - 1 == self.long
+            return self.free.choice(_SIZES["long" if here else "small"])
         if style in ("tails", "mixed") and self.free.random() < 0.45:
             style = "small"
         drawn = self.free.choice(_SIZES[style])
@@ -391,17 +402,27 @@ def draw_call(
     Raises:
         NoCase: with the reason of the last rejection.
     """
-    variant = number // 3
+    # A long one has the program of case 0, whose kernel it shares.
+    long = number - LONG if number >= LONG else None
+    variant = number // 3 if long is None else 0
+    drawn = measured = 0
     why = "nothing was drawn"
-    for attempt in range(_TRIES):
+    for turn in range(_TRIES):
+        attempt = turn - measured
         key = f"{operator.name} {dtype} {seed}"
         fixed = random.Random(f"{key} variant {variant} {attempt}")
         free = random.Random(f"{key} case {number} {attempt}")
-        style = STYLES[number % len(STYLES)] if attempt < _TRIES // 3 else "tiny"
+        style = STYLES[number % len(STYLES)] if long is None else "long"
+        if attempt >= _TRIES // 3:
+            style = "tiny"
         if _TRIES // 6 < attempt < _TRIES // 3:
             style = "small"
         draw = _Draw(operator, DTYPES[dtype], style, fixed, free)
         draw.mixed = variant % MIXED == MIXED - 1
+        if long is not None:
+            # How many sizes a call has shows when it is drawn: the first has none that
+            # is long, and is drawn again.
+            draw.long = drawn - 1 - long % drawn if drawn else -1
         draw.rank = RANKS[variant % len(RANKS)] if attempt < 50 else attempt % 4
         try:
             call = draw.call()
@@ -413,6 +434,9 @@ def draw_call(
             why = f"{type(error).__name__}: {error}"
         else:
             binding = call.binding
+            if style == "long" and draw.long < 0 and draw.drawn:
+                drawn, measured = draw.drawn, measured + 1
+                continue
             if max((_elements(t) for t in _shapes(binding)), default=0) <= limit:
                 return call
             why = "too many elements"

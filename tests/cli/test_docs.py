@@ -37,6 +37,20 @@ def test_stale_pages_are_found(tmp_path: Path) -> None:
     assert docs.stale(tmp_path) == []
 
 
+def test_every_environment_variable_is_explained() -> None:
+    """Those that the package reads, no more and no less."""
+    folders = (ROOT / name for name in ("opslib", "backends", "native"))
+    text = "\n".join(p.read_text() for f in folders for p in f.rglob("*.py"))
+    read = set(re.findall(r"""environ(?:\.get\(|\[)["'](OPSLIB_\w+)["']""", text))
+    read |= set(re.findall(r"""^ *\(?["'](OPSLIB_C\w+)["'],""", text, re.MULTILINE))
+    assert {"OPSLIB_BACKEND", "OPSLIB_CACHE_DIR", "OPSLIB_NUM_THREADS"} <= read
+    page = (DOCS / "environment.md").read_text()
+    explained = set(re.findall(r"`(OPSLIB_\w+)`", page))
+    assert read <= explained, read - explained
+    gone = {name for name in explained if f"{name}" not in text}
+    assert not gone, gone
+
+
 def test_every_code_is_explained() -> None:
     text = (DOCS / "errors.md").read_text("utf-8")
     listed = set(re.findall(r"^\| ([EW]\d{4}) \|", text, re.M))

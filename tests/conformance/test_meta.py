@@ -33,6 +33,7 @@ def _load(name: str) -> Any:
 
 
 fakes = _load("fakes")
+planted = _load("planted")
 OPERATORS = sorted(
     {o for ops in fakes.SHOWS.values() for o in ops} & set(load_library())
 )
@@ -64,6 +65,25 @@ def test_a_planted_bug_is_caught(bug: Any) -> None:
     name = fakes.install(bug, f"fake_{bug.name.replace(' ', '_')}")
     operators = [o for o in fakes.SHOWS[bug.name] if o in load_library()]
     found = outcomes(name, operators)
+    missed = [o.operator for o in found if o.state != "fail"]
+    assert not missed, f"{bug.name} is not seen in {', '.join(missed)}"
+
+
+@pytest.mark.parametrize("bug", planted.PLANTED, ids=lambda b: b.name.replace(" ", "-"))
+def test_a_real_kernels_bug_is_caught(bug: Any) -> None:
+    def before(program: Any, inputs: list[Any]) -> list[Any]:
+        for a in inputs:
+            bug.before(program, a)
+        return inputs
+
+    def after(program: Any, inputs: list[Any], outputs: list[Any]) -> list[Any]:
+        for o in outputs:
+            bug.after(program, inputs, o)
+        return outputs
+
+    made = fakes.Bug(bug.name, bug.before and before, bug.after and after)
+    name = fakes.install(made, f"fake_{bug.name.replace(' ', '_')}")
+    found = [check(Handle(o), bug.dtype, name, "quick") for o in bug.shows]
     missed = [o.operator for o in found if o.state != "fail"]
     assert not missed, f"{bug.name} is not seen in {', '.join(missed)}"
 

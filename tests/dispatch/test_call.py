@@ -128,6 +128,28 @@ def test_out_of_several_results() -> None:
         opslib.topk(x, k=2, out=(shared, shared))
 
 
+@pytest.mark.parametrize("backend", ["numpy", "cpu", "jax"])
+def test_results_that_share_memory_are_found_on_every_call(backend: str) -> None:
+    x = array(3, 8)
+    apart = (np.empty((3, 2), F), np.empty((3, 2), np.int64))
+    opslib.topk(x, k=2, out=apart, backend=backend)
+    raw = np.zeros(64, np.uint8)
+    indices, values = raw[:48].view(np.int64), raw[8:32].view(F)
+    # Of the same dtypes, shapes and strides: the plan of the first call fits.
+    shared = (values.reshape(3, 2), indices.reshape(3, 2))
+    with pytest.raises(opslib.ArgumentError, match="share memory"):
+        opslib.topk(x, k=2, out=shared, backend=backend)
+    assert not raw.any()
+
+
+@pytest.mark.parametrize("dtype", ["O", "U8", "S4", "M8[s]", "m8[s]"])
+def test_out_holds_numbers(dtype: str) -> None:
+    """NumPy's same_kind lets numbers into texts, cut off, and into durations."""
+    x = np.arange(4)
+    with pytest.raises(opslib.DTypeError, match="does not go into"):
+        opslib.add(x, x, out=np.empty(4, dtype))
+
+
 # --- Python scalars and promotion --------------------------------------------------
 
 
@@ -410,6 +432,30 @@ def test_torch_gradients() -> None:
         opslib.exp(weight)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "cpu", None])
+@pytest.mark.parametrize("kind", ["coo", "csr", "nested"])
+def test_torch_tensors_that_are_not_dense(kind: str, backend: str | None) -> None:
+    torch = pytest.importorskip("torch")
+    dense = torch.eye(3)
+    made: dict[str, Any] = {
+        "coo": dense.to_sparse,
+        "csr": dense.to_sparse_csr,
+        "nested": lambda: torch.nested.nested_tensor([dense, dense[:1]]),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # That these layouts are in beta.
+        x = made[kind]()
+    for call in (
+        lambda: opslib.exp(x, backend=backend),
+        lambda: opslib.add(x, 2, backend=backend),
+        lambda: opslib.exp.plan(x, backend=backend),
+        lambda: opslib.explain("exp", x, backend=backend),
+        lambda: opslib.exp(dense, out=x, backend=backend),
+    ):
+        with pytest.raises(opslib.OpslibError):
+            call()
+
+
 def test_torch_tensors_that_are_not_arrays() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(opslib.OpslibError):
@@ -437,6 +483,14 @@ def test_jax() -> None:
         opslib.add(x, x, out=x)
     traced = jax.jit(lambda v: opslib.multiply(v, v))(x)
     np.testing.assert_array_equal(traced, np.asarray(x) ** 2)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax", None])
+def test_a_description_of_a_jax_array_is_no_array(backend: str | None) -> None:
+    jax = pytest.importorskip("jax")
+    described = jax.ShapeDtypeStruct((3,), "float32")
+    with pytest.raises(opslib.ArgumentError, match="got a ShapeDtypeStruct"):
+        opslib.exp(described, backend=backend)
 
 
 def test_arrays_of_two_libraries() -> None:
@@ -469,6 +523,33 @@ def test_one_list_for_several_arrays(kind: type) -> None:
     assert "runs" in str(opslib.explain("concat", kind([x, y]), axis=0))
     (bound,) = opslib.concat.bound(kind([x, y]), axis=0, backend="numpy")
     assert bound.shape == (3, 3)
+
+
+@pytest.mark.parametrize("backend", ["numpy", None])
+def test_a_tuple_is_no_array(backend: str | None) -> None:
+    x, out = array(3), array(3)
+    for call in (
+        lambda: opslib.exp((x,), backend=backend),
+        lambda: opslib.exp((x, x), backend=backend),
+        lambda: opslib.exp((1.0, 2.0), backend=backend),
+        lambda: opslib.add((x, x), x, backend=backend),
+        lambda: opslib.add((x,), x, out=out, backend=backend),
+        lambda: opslib.exp((), out=out, backend=backend),
+        lambda: opslib.explain("exp", (x,), backend=backend),
+        lambda: opslib.exp.plan((x,), backend=backend),
+    ):
+        with pytest.raises(opslib.ArgumentError, match="got a tuple"):
+            call()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_as_many_axes_as_numpy_has(backend: str) -> None:
+    x = np.ones((2, 1, 3) + (1,) * 61, F)
+    every_second = tuple(range(0, 64, 2))
+    found = opslib.sum(x, axis=every_second, keepdims=True, backend=backend)
+    np.testing.assert_array_equal(found, x.sum(every_second, keepdims=True))
+    np.testing.assert_array_equal(opslib.flip(x, backend=backend), x)
+    np.testing.assert_array_equal(opslib.add(x, x[:1], backend=backend), x + x)
 
 
 def test_a_list_is_several_arrays_only_alone() -> None:

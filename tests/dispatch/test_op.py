@@ -27,6 +27,41 @@ def test_one_line_runs_on_every_backend(backend: str) -> None:
     np.testing.assert_allclose(got, np.maximum(X, 0) ** 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("backend", ["cpu", "numpy", "jax"])
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "uint8"])
+def test_a_literal_of_64_bits_wraps(backend: str, dtype: str) -> None:
+    f = opslib.op("op f(x: T) -> y: T where T: int = x * 18446744073709551615")
+    x = np.arange(4).astype(dtype)
+    assert f(x, backend=backend).tolist() == (0 - x).tolist()
+
+
+@pytest.mark.parametrize("backend", ["cpu", "numpy", "jax"])
+@pytest.mark.parametrize("k", [-3, 0, 2])
+def test_a_window_that_ends_before_it_begins_is_empty(backend: str, k: int) -> None:
+    f = opslib.op(
+        "op f(x: T[n], k: int) -> y: T[n]\n    y[i] = sum[j in 0..k](x[i + j] ?? 0)\n"
+    )
+    want = X + np.append(X[1:], 0) if k == 2 else 0 * X
+    np.testing.assert_allclose(f(X, k, backend=backend), want, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "numpy", "jax"])
+def test_a_result_that_no_memory_holds_is_an_error(backend: str) -> None:
+    f = opslib.op("op f(x: T[n], k: int) -> y: T[k]\n    y[i] = x[i] ?? 0\n")
+    with pytest.raises(MemoryError):
+        f(X, 10**15, backend=backend)
+    assert f(X, 2, backend=backend).tolist() == X[:2].tolist()
+
+
+def test_an_attribute_is_one_value_for_the_whole_axis() -> None:
+    f = opslib.op(
+        "op f(x: T[n]) -> y: T[n] where T: float\n"
+        "    y[i] = layer_norm[i](x[i], eps=x[i])\n"
+    )
+    with pytest.raises(opslib.SpecError, match="one value for the whole axis"):
+        f(X)
+
+
 def test_it_tells_about_itself() -> None:
     f = opslib.op(
         """

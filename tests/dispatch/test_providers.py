@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,23 @@ def test_one_that_passes_is_preferred(provide: Any) -> None:
     assert who() == "lib:add@1"
     assert len(library.launches) == 3
     assert "lib:add@1" in str(opslib.explain("add", X, X, backend="numpy"))
+
+
+def test_a_pickled_plan_keeps_to_the_library(provide: Any) -> None:
+    library = Library()
+    provide(library)
+    plan = opslib.add.plan(X, X, backend="numpy")
+    assert plan.kernel.skeleton == "lib:add@1"
+    again = pickle.loads(pickle.dumps(plan))
+    assert again.kernel is library
+    np.testing.assert_array_equal(again(X, X), X + X)
+    with opslib.use(providers=False):
+        assert pickle.loads(pickle.dumps(plan)).kernel.skeleton == "array"
+    # Where it is loaded, the library may be missing, or wrong.
+    text = pickle.dumps(plan)
+    provide(Library(error=1.0, skeleton="lib:add@2"))
+    caches.libraries.clear()
+    assert pickle.loads(text).kernel.skeleton == "array"
 
 
 def test_one_that_fails_is_passed_over_and_stays_so(provide: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,14 @@ def test_without_a_row_a_kernel_is_checked_once(
     assert checks == ["cpu"]
 
 
+def test_a_pickled_plan_of_a_kernel_that_failed_is_refused(folder: Path) -> None:
+    function = operator()
+    text = pickle.dumps(function.plan(X, backend="cpu"))
+    ship(folder, row(function, state="fail"))
+    with pytest.raises(opslib.BackendUnavailable, match="known to be wrong"):
+        pickle.loads(text)
+
+
 def test_a_pass_skips_the_check(folder: Path, checks: list[str]) -> None:
     function = operator()
     ship(folder, row(function))
@@ -107,6 +116,71 @@ def test_a_failure_is_no_candidate(folder: Path, checks: list[str]) -> None:
     ship(folder, row(function, state="fail"), row(function))
     call._plans.clear()
     assert ran(function) != "cpu"
+
+
+GARBAGE = {
+    "empty": b"",
+    "half": b'{"schema": 2, "backend": "cpu", "rows": [\n["add", "SP',
+    "no text": b"\xff\xfe\x00",
+    "a list": b"[1, 2]",
+    "a number": b"2",
+    "deep": b"[" * 100_000,
+    "no rows": b'{"schema": 2, "rows": 7}',
+    "short rows": b'{"schema": 2, "rows": [["add"], 3, null, ["a", 1, 2, 3, 4, 5, 6]]}',
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("name", ["cpu.json", shipped.TIMINGS])
+def test_a_damaged_table_counts_as_none_and_is_named(
+    folder: Path, checks: list[str], garbage: str, name: str
+) -> None:
+    (folder / name).write_bytes(GARBAGE[garbage])
+    routing.forget()
+    with pytest.warns(opslib.OpslibWarning, match=name):
+        assert ran(operator()) == "cpu"
+    assert checks == ["cpu"]
+
+
+def test_a_table_that_cannot_be_read(folder: Path, checks: list[str]) -> None:
+    (folder / "cpu.json").mkdir()
+    routing.forget()
+    with pytest.warns(opslib.OpslibWarning, match="cpu.json"):
+        assert ran(operator()) == "cpu"
+    assert checks == ["cpu"]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_a_damaged_verdict_costs_a_check(
+    folder: Path, checks: list[str], garbage: str
+) -> None:
+    assert ran(operator()) == "cpu"
+    (verdict,) = (folder / "cache" / "routes").glob("*.json")
+    verdict.write_bytes(GARBAGE[garbage])
+    routing.forget()
+    call._plans.clear()
+    assert ran(operator()) == "cpu"
+    assert checks == ["cpu", "cpu"]
+    assert routing.local_rows()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_verdicts_that_others_could_write_count_for_nothing(
+    folder: Path, checks: list[str]
+) -> None:
+    assert ran(operator(), backend="numpy") == "numpy"
+    for changed in (folder / "cache", folder / "cache" / "routes"):
+        before = changed.stat().st_mode
+        changed.chmod(0o777)
+        routing.forget()
+        call._plans.clear()
+        assert routing.local_rows() == []
+        checks.clear()
+        assert ran(operator(), backend="numpy") == "numpy"
+        assert checks == ["numpy"]
+        changed.chmod(before)
+    routing.forget()
+    assert len(routing.local_rows()) == 1
 
 
 @pytest.mark.parametrize(

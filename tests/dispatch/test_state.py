@@ -68,6 +68,13 @@ def test_one_backend_by_use_and_by_argument(
     assert devices == ["numpy", "numpy"]
 
 
+@pytest.mark.parametrize("name", ["backend", "fallback", "accumulate", "providers"])
+@pytest.mark.parametrize("value", [np.ones(2), b"cpu", 7, ["cpu"]])
+def test_settings_of_another_kind(name: str, value: Any) -> None:
+    with pytest.raises(opslib.ArgumentError, match=r"must be|named by"):
+        opslib.use(**{name: value}).__enter__()
+
+
 def test_use_ends_with_an_exception() -> None:
     with pytest.raises(KeyError), opslib.use("numpy"):
         raise KeyError

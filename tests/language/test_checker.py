@@ -8,7 +8,7 @@ from opslib.language import parse_operator, parse_operators
 from opslib.language.checker import diagnose, warnings
 from opslib.language.functions import FOLDS, ORDERS, PRIMITIVES
 
-SIGNATURE = """op f(x: T[..., n], w: T[n], b: T[n]?, m: T[p, q], ids: I[n], *xs: T[n],
+SIGNATURE = """op f(x: T[..., n], w: T[n], m: T[p, q], ids: I[n], b: T[n]?, *xs: T[n],
      k: int = 1, c: int = none, s: int[2] = 1, mode: "a" | "b" = "a")
      -> y: T[..., n] where T: float, I: int
 """

@@ -11,7 +11,11 @@ from opslib.errors import OpslibError, SpecError
 from opslib.language import Source, check, parse_operators, render
 from opslib.language.checker import diagnose, warnings
 from opslib.language.diagnostics import CODES, Diagnostic, argument_error
-from opslib.language.library import check_sources, parse_operator_text
+from opslib.language.library import (
+    check_sources,
+    load_library,
+    parse_operator_text,
+)
 from opslib.language.syntax import Span
 
 HEAD = "op f(x: T[..., n], w: T[n], b: T[n]?, k: int = 1) -> y: T[..., n]\n"
@@ -44,6 +48,7 @@ CASES: dict[str, str] = {
     "E0207": HEAD + "    y[..., i] = x[..., i]\n        z = 1\n    exact\n",
     "E0208": HEAD + "    y[..., i] sub= x[..., i]\n",
     "E0209": "op f(x: T, *) -> y: T = x\n",
+    "E0209_order": "op f(a: float = 1.0, x: T) -> y: T = x * a\n",
     "E0209_variadic": "op f(*k: int, x: T) -> y: T = x\n",
     "E0210": HEAD + "    y[..., i] = x[..., i] if k = 1 else 0\n",
     "E0211": "# nothing\n",
@@ -80,6 +85,9 @@ CASES: dict[str, str] = {
     "E0407": "op f(x: T) -> y: U = x\n",
     "E0408": HEAD + "    y[..., i] = x[..., i] if w is none else w[i]\n",
     "E0409_scalar": HEAD + "    y[..., i] = x[..., i] * k[0]\n",
+    "E0409_string": 'op f(x: T, m: "a" | "b" = "a") -> y: T = x * m + "a"\n',
+    "E0409_none": "op f(x: T) -> y: T = x if x == 0 else none\n",
+    "E0409_list": "op f(x: T, k: int[2], d: dtype, s: shape) -> y: T = x * k + d + s\n",
     "E0409_count": "op f(x: T, k: int[2]) -> y: T = x * k[2]\n",
     "E0410": HEAD + "    y[..., i] = -x[..., i] ?? 0\n",
     "E0411": "op f(*xs: T[..., n]) -> y: T[...]\n    y[...] = sum[v](xs[..., v])\n",
@@ -102,6 +110,9 @@ CASES: dict[str, str] = {
     "E0502_pack": "op f(x: T[n]) -> y: T[..., n]\n    y[..., i] = x[i]\n",
     "E0503": HEAD + "    y[..., i] = x[i] * w[i, i]\n",
     "E0503_bare": HEAD + "    y[..., i] = x * w[i]\n",
+    "E0503_element": "op f(x: T) -> y: T = g(x, axis=0)\n\n"
+    "op g(x: T[...s], axis: axes[s] = none) -> y: T[...(drop(s, axis))]\n"
+    "    y[...i] = sum[...j](x[...(weave(i, j, axis))])\n",
     "E0503_line": "op f(x: T[..., n]) -> y: T[..., n] = x\n",
     "E0504": HEAD + "    y[..., i] = sum[j](x[..., i])\n",
     "E0505": HEAD + "    y[..., i] = sum[j](x[..., 2 * j + i] ?? 0)\n",
@@ -125,6 +136,8 @@ CASES: dict[str, str] = {
     "    ys[v] = x[v]\n    z = x[0]\n",
     "E0209_absent": "op f(x: T[n]) -> y: T[n?]\n    y[i] = x[i]\n",
     "E0411_result": "op f(x: T[n, m]) -> *ys[v in 0..n]: T[m]\n    ys[i] = x[0, i]\n",
+    "E0502_dots": "op f(x: T[..., n, ...]) -> y: T[n]\n    y[i] = x[..., i, ...]\n",
+    "E0502_fraction": "op f(x: T[n]) -> y: T[n / 2]\n    y[i] = x[2 * i]\n",
     "E0502_list": "op f(x: T[...s], k: int[...z]) -> y: T[...s]\n"
     "    y[...i] = x[...i]\n",
     "E0601": HEAD + "    y[..., i] = x[..., i]\n    smple x in [0, 1]\n",
@@ -157,6 +170,44 @@ def test_the_text_of_each_error_is_kept(
     error = failure(CASES[case])
     assert error.code == case.partition("_")[0]
     golden(f"errors/{case}.txt", error.message + "\n")
+
+
+# What people write who come from Python, C or NumPy, and what the help must say.
+SLIPS: dict[str, str] = {
+    "def f(x: T) -> y: T = x": "begins with 'op'",
+    "op f(x: T) => y: T = x": "'->'",
+    "op f(x: T) -> y: T = return x": "no 'return'",
+    "op f(x: T) -> y: T\n    return x": "no 'return'",
+    "op f(x: T) -> y: T = np.exp(x)": "by their name alone",
+    "op f(x: T) -> y: T = exp x": "exp(x)",
+    "op f(x: T) -> y: T = x > 0 ? x : 0": "a if condition else b",
+    "op f(x: T) -> y: T = x if x > 0": "a if condition else b",
+    "op f(x: T[n]) -> y: T[n]\n    y[i] = if x[i] > 0: x[i]": "a if condition else b",
+    "op f(x: T) -> y: T = x <> 1": "'!='",
+    "op f(x: T) -> y: T = .5 * x": "0.5",
+    "op f(x: T[n]) -> y: T[n] = x[:1]": "no slices",
+    "op f(x: T[n]) -> y: T[n] = x[0:1]": "no slices",
+    "op f(x: T, a: bool = True) -> y: T = x": "'true'",
+    "op f(x: T, a: int = None) -> y: T = x": "'none'",
+    "op f(x: T) -> y: T, z: T = x": "(y: T, z: T)",
+    "op f(x: T) -> y: T where T float = x": "T: float",
+    "op f(x: T[n]) -> y: T[n]\n    y[i] = x[i] @ x[i]": "sum[k]",
+    "op f(x: T, a: int = 1.5) -> y: T = x * a": "a = 1",
+    "op f(x: T) -> y: T = exp(x, x)": "exp(x)",
+    "op f(x: T[n]) -> y: T[n]\n    y[i] = x[i, i]": "x[i]",
+    "op f(x: T) -> y: T where T: float = softmax(x)": "softmax[j]",
+    "op f(x: T) -> y: T = reshape(x, 4)": "reshape[j]",
+}
+
+
+@pytest.mark.parametrize("text", SLIPS)
+def test_a_slip_is_answered_with_what_was_meant(text: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_operator_text(text, load_library())
+    message = caught.value.message
+    assert "^" in message
+    helps = [line for line in message.splitlines() if "= help:" in line]
+    assert any(SLIPS[text] in line for line in helps), message
 
 
 def test_each_code_of_the_front_end_has_a_case() -> None:

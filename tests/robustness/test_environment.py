@@ -95,6 +95,23 @@ def test_zig_alone_is_enough(program: Program, no_path: str) -> None:
 
 
 @needs_cpu
+@pytest.mark.parametrize("value", ["abc", "0", "-3"])
+def test_a_wrong_number_of_threads_is_named(program: Program, value: str) -> None:
+    code = """
+    import numpy as np
+    import opslib
+    try:
+        opslib.add(np.ones(3), np.ones(3))
+    except opslib.ArgumentError as error:
+        print(error)
+    print([d.why_not for d in opslib.devices() if d.backend == "cpu"])
+    """
+    ran = program(code, OPSLIB_NUM_THREADS=value)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count(f"OPSLIB_NUM_THREADS got {value!r}") == 2
+
+
+@needs_cpu
 def test_a_broken_compiler_is_named(program: Program, tmp_path: Path) -> None:
     fake = tmp_path / "gcc"
     fake.write_text("#!/bin/sh\necho 'gcc: licence server down' >&2; exit 3\n")
@@ -204,6 +221,68 @@ def test_fork_after_threads(program: Program) -> None:
     print("done")
     """
     ran = program(code, OPSLIB_NUM_THREADS="4")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "done\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_fork_while_another_thread_prepares_the_call(
+    program: Program, backend: str
+) -> None:
+    """What it holds meanwhile, nobody gives back in the child."""
+    if backend == "cpu" and not has_cpu():
+        pytest.skip("no C compiler here")
+    code = f"""
+    import os, signal, threading, time, warnings
+    import numpy as np
+    import opslib
+    warnings.simplefilter("ignore", DeprecationWarning)
+    x = np.ones((3, 4), "f4")
+
+    def call():
+        opslib.softmax(x, backend={backend!r})
+        opslib.matmul(x, x.T, backend={backend!r})
+
+    other = threading.Thread(target=call)
+    other.start()
+    children = []
+    for _ in range(5):
+        time.sleep(0.06)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(120)
+            call()
+            os._exit(7)
+        children.append(child)
+    ends = [os.waitstatus_to_exitcode(os.waitpid(c, 0)[1]) for c in children]
+    other.join()
+    print(set(ends))
+    """
+    ran = program(code)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "{7}\n"
+
+
+def test_calls_while_another_thread_imports_jax(program: Program) -> None:
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("pip install 'opslib[jax]'")
+    code = """
+    import sys, threading
+    import numpy as np
+    import opslib
+    x = np.ones(3, "f4")
+    other = threading.Thread(target=lambda: opslib.exp(x, backend="jax"))
+    other.start()
+    made = 0
+    while other.is_alive() and made < 400 or not made:
+        f = opslib.op(f"op f{made}(x: T) -> y: T = x * {made}")
+        assert f(x, backend="numpy")[0] == made
+        made += "jax" in sys.modules
+    other.join()
+    print("done")
+    """
+    ran = program(code)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "done\n"
 

@@ -12,7 +12,15 @@ from opslib.ir.build import cast, coerce, extent, is_weak
 from opslib.ir.dtypes import DTYPES, FLOAT64, INT64, DType, compute_type, promote
 from opslib.ir.expansion import definitions
 from opslib.ir.expansion.frame import Frame, Group, Operand, Scope
-from opslib.ir.expr import Axis, Call, Const, Expr, Index, substitute
+from opslib.ir.expr import (
+    Axis,
+    Call,
+    Const,
+    Expr,
+    Index,
+    free_indices,
+    substitute,
+)
 from opslib.language import syntax
 
 MAX_DEPTH = 16
@@ -209,6 +217,13 @@ def _bind_attribute(
     found = given[p.name]
     if isinstance(found, Const) and kind.kind == "bool":
         found = bool(found.value)
+    if isinstance(found, Expr) and free_indices(found) & {a.name for a in axes}:
+        frame.fail(
+            node,
+            f"'{p.name}' of {inside.operator.name} is one value for the whole axis",
+            "E0506",
+            help="it may not depend on the index that the operator works along",
+        )
     inside.attributes[p.name] = found
     if kind.kind == "number" and isinstance(found, Expr):
         inside.dtypes[p.name] = FLOAT64 if found.dtype.is_float else INT64

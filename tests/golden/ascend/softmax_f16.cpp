@@ -82,7 +82,7 @@ extern "C" __global__ __vector__ void op_softmax_f16_packed(__gm__ uint8_t *x_me
         WholeReduceMax(marks, t_2, extent, rows, 1, 1, pitch / 8,
             ReduceOrder::ORDER_ONLY_VALUE);
         PipeBarrier<PIPE_V>();
-        CompareScalar(mask, marks, 0.0f, CMPMODE::EQ, opslib::Whole<float>(whole));
+        Compares(mask, marks, 0.0f, CMPMODE::EQ, opslib::Whole<float>(whole));
         PipeBarrier<PIPE_V>();
         Select(max, mask, max, (NAN), SELMODE::VSEL_TENSOR_SCALAR_MODE, whole);
         PipeBarrier<PIPE_V>();
