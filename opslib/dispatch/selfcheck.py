@@ -7,6 +7,7 @@ kernel), and says so when it could not decide.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # A tail behind a vector of 4, 8 or 16 lanes, and small sizes for what must be small.
 _SIZES = ((17, 3, 9, 2), (3, 2, 4, 5), (9, 9, 9, 9), (4, 2, 2, 2), (1, 1, 1, 1))
-
+# Elements of an array of the check, which is of milliseconds.
+_LARGEST = 1 << 20
 
 ENVIRONMENT = (
     BackendUnavailable,
@@ -113,6 +115,12 @@ def _case(program: Program, choice: int) -> Case | None:
     rng = np.random.default_rng([zlib.crc32(program.name.encode()), choice])
     numbers = _SIZES[choice]
     sizes = {n: numbers[k % len(numbers)] for k, n in enumerate(program.sizes)}
+    if any(
+        math.prod(_shape(t.shape, sizes) or ()) > _LARGEST
+        for t in (*program.inputs, *program.outputs)
+    ):
+        # So many axes that all of them longer than 1 would fill the memory.
+        sizes = {n: m if k < 6 else 1 for k, (n, m) in enumerate(sizes.items())}
     scalars: dict[str, int | float] = {
         s.name: 1.0 if s.type.is_float else 1 for s in program.scalars
     }
