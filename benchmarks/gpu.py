@@ -3,17 +3,22 @@
     python -m benchmarks.gpu --json gpu.json --table gpu.md
 
 First the conformance suite on the device, so far as its share of the time goes; then
-what the device can do at most (a copy, a matrix product); then opslib against torch
-(eager, compiled, its attention kernels), Triton and JAX. Both files are written after
-each step, so that a run that is cut off leaves what it had.
+what the device can do at most (a copy, a matrix product), and what a call costs the
+host; then opslib against torch (eager, compiled, its attention kernels), Triton and
+JAX. Both files are written after each step, so that a run that is cut off leaves what
+it had.
 
 It needs torch with CUDA and `opslib[cuda]`; Triton and JAX take part where they are.
+``--dry-run`` goes through all of it without a GPU, on small arrays in the simulator, to
+find slips before a GPU is paid for; its times mean nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -24,12 +29,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu_timing import Device, TorchDevice, compete
+from benchmarks.gpu_timing import Device, HostDevice, TorchDevice, compete
 
 MINUTES = 9.0
 # The share of the time that goes to the conformance suite.
-CONFORMANCE = 0.4
+CONFORMANCE = 0.35
+# And to what libraries make, which the suite would prefer to opslib's own kernels.
+PROVIDED = 0.05
+PRODUCTS = ("matmul", "mm", "bmm", "linear", "matvec", "vecmat")
 _SECONDS_EACH = 6.0
+# Calls of which the host's cost is the median.
+_CALLS = 2000
 
 
 @dataclass(slots=True)
@@ -39,14 +49,18 @@ class Result:
     Attributes:
         machine: names and versions.
         conformance: counts, and failures by name.
+        provided: the same, of the products of vendors' libraries.
         ceilings: bytes and flops per second that were measured.
+        calls: microseconds of the host for a call on small arrays, by contender.
         rows: one for each contender of each workload.
         skipped: workloads that there was no time for.
     """
 
     machine: dict[str, str] = field(default_factory=dict)
     conformance: dict[str, Any] = field(default_factory=dict)
+    provided: dict[str, Any] = field(default_factory=dict)
     ceilings: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, float] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
@@ -73,20 +87,42 @@ class Budget:
 # --- Is it right ---------------------------------------------------------------------
 
 
-def conformance(seconds: float, jobs: int, backend: str = "cuda:0") -> dict[str, Any]:
+def conformance(
+    seconds: float,
+    jobs: int,
+    backend: str = "cuda:0",
+    operators: Sequence[str] = (),
+    providers: bool = False,
+    more: Sequence[str] = (),
+) -> dict[str, Any]:
     """The quick profile on the device, as far as it comes in the time.
 
     It runs in a process of its own: a kernel that destroys its context takes a worker
     along, not the run.
+
+    Args:
+        seconds: that it may take.
+        jobs: workers.
+        backend: the device.
+        operators: only these; all where there are none.
+        providers: by vendors' libraries where they have them, else by opslib's own.
+        more: arguments of the command.
     """
+    environment = {**os.environ, "OPSLIB_PROVIDERS": "auto" if providers else "never"}
     with tempfile.TemporaryDirectory(prefix="opslib-gpu-") as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "opslib", "conformance", "--backend", backend]
         command += ["--profile", "quick", "--jobs", str(jobs), "--json", str(report)]
+        for name in operators:
+            command += ["--op", name]
         started = time.perf_counter()
         try:
             subprocess.run(
-                command, capture_output=True, timeout=max(seconds, 1.0), check=False
+                [*command, *more],
+                capture_output=True,
+                timeout=max(seconds, 1.0),
+                check=False,
+                env=environment,
             )
             whole = True
         except subprocess.TimeoutExpired:
@@ -112,7 +148,9 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
 # --- How fast is it ------------------------------------------------------------------
 
 
-def ceilings(device: Device) -> dict[str, float]:
+def ceilings(
+    device: Device, where: str = "cuda", elements: int = 1 << 28, side: int = 8192
+) -> dict[str, float]:
     """What a copy moves, and what a product computes, in a second.
 
     Torch's copy of 1 GiB (reads and writes counted), and its product of bfloat16
@@ -120,13 +158,13 @@ def ceilings(device: Device) -> dict[str, float]:
     """
     import torch
 
-    a = torch.randn(1 << 28, device="cuda")
+    a = torch.randn(elements, device=where)
     b = torch.empty_like(a)
-    m = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
-    n = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    m = torch.randn(side, side, device=where, dtype=torch.bfloat16)
+    n = torch.randn(side, side, device=where, dtype=torch.bfloat16)
     rates = {
         "copy_bytes_per_s": (lambda: b.copy_(a), 2 * a.nbytes),
-        "bfloat16_flops_per_s": (lambda: m @ n, 2 * 8192**3),
+        "bfloat16_flops_per_s": (lambda: m @ n, 2 * side**3),
     }
     found = {}
     for name, (work, amount) in rates.items():
@@ -135,6 +173,35 @@ def ceilings(device: Device) -> dict[str, float]:
         samples = sorted(device.timed(work) for _ in range(21))
         found[name] = amount / samples[len(samples) // 2]
     return found
+
+
+def calls(device: Device, where: str = "cuda", count: int = _CALLS) -> dict[str, float]:
+    """Microseconds until a call on 1024 elements returns, which waits for nothing.
+
+    Contenders in turn, in blocks of ten, so that the queue to the device never fills.
+    """
+    import torch
+
+    import opslib
+
+    a, b = torch.randn(1024, device=where), torch.randn(1024, device=where)
+    contenders: dict[str, Callable[[], Any]] = {
+        "opslib.add": lambda: opslib.add(a, b),
+        "torch.add": lambda: torch.add(a, b),
+        "opslib.softmax": lambda: opslib.softmax(a),
+        "torch.softmax": lambda: torch.softmax(a, -1),
+    }
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(max(count // 10, 2)):
+        for name, call in contenders.items():
+            call()
+            device.synchronize()
+            start = time.perf_counter()
+            for _ in range(10):
+                call()
+            samples[name].append((time.perf_counter() - start) / 10)
+            device.synchronize()
+    return {name: 1e6 * sorted(s)[len(s) // 2] for name, s in samples.items()}
 
 
 def rows_of(
@@ -199,7 +266,7 @@ def measure(
     """Times one workload."""
     from benchmarks.gpu_cases import buffers, contenders
 
-    sets = buffers(case)
+    sets = buffers(case, where=device.where)
     entrants = contenders(case, sets)
     timings = compete(entrants, device, len(sets), seconds)
     found = rows_of(case, timings, entrants, limits)
@@ -214,11 +281,16 @@ def table(result: Result) -> str:
     lines += [f"* {name}: {text}" for name, text in result.machine.items()]
     for name, rate in result.ceilings.items():
         lines.append(f"* {name.replace('_', ' ')}: {rate:.3g}")
-    c = result.conformance
-    if c:
-        how = "whole" if c.get("whole") else "cut off"
-        lines.append(f"* conformance ({how}, {c.get('seconds')} s): {c.get('counts')}")
-        lines += [f"    * {text}" for text in c.get("failures", ())]
+    for name, micros in result.calls.items():
+        lines.append(f"* a call of {name} on 1024 elements, host: {micros:.2f} us")
+    for name, c in (
+        ("conformance", result.conformance),
+        ("conformance, products by libraries", result.provided),
+    ):
+        if c:
+            how = "whole" if c.get("whole") else "cut off"
+            lines.append(f"* {name} ({how}, {c.get('seconds')} s): {c.get('counts')}")
+            lines += [f"    * {text}" for text in c.get("failures", ())]
     lines += [
         "",
         "| workload | contender | time (us) | of ceiling | opslib is | clock |",
@@ -240,22 +312,34 @@ def table(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def machine() -> dict[str, str]:
+def machine(dry: bool = False) -> dict[str, str]:
     """Names and versions of all that takes part."""
     import torch
-    from opslib.backends.cuda import nvrtc
+    from opslib.backends.cuda import cublaslt_library, nvrtc
+    from opslib.backends.cuda.packages import NotInstalled
 
     import opslib
 
-    p = torch.cuda.get_device_properties(0)
-    return {
-        "gpu": f"{p.name}, {p.multi_processor_count} multiprocessors, compute "
-        f"capability {p.major}.{p.minor}",
+    name = "none: a dry run in the simulator, whose times mean nothing"
+    if not dry:
+        p = torch.cuda.get_device_properties(0)
+        name = f"{p.name}, {p.multi_processor_count} multiprocessors, compute "
+        name += f"capability {p.major}.{p.minor}"
+    found = {
+        "gpu": name,
         "opslib": opslib.__version__,
         "torch": torch.__version__,
-        "nvrtc": nvrtc.version(),
         "python": platform.python_version(),
     }
+    for package, version in (
+        ("nvrtc", nvrtc.version),
+        ("cuBLASLt", cublaslt_library.version),
+    ):
+        try:
+            found[package] = version()
+        except NotInstalled as missing:
+            found[package] = str(missing)
+    return found
 
 
 def run(
@@ -287,11 +371,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=8, help="conformance workers")
     parser.add_argument("--only", help="workloads whose name begins so")
     parser.add_argument("--no-conformance", action="store_true")
+    parser.add_argument("--dry-run", action="store_true", help="without a GPU")
     given = parser.parse_args(arguments)
     try:
         import torch
 
-        usable = torch.cuda.is_available()
+        usable = given.dry_run or torch.cuda.is_available()
     except ImportError:
         usable = False
     if not usable:
@@ -299,25 +384,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "this needs torch with CUDA and a GPU: pip install torch", file=sys.stderr
         )
         return 2
+    with contextlib.ExitStack() as stack:
+        if given.dry_run:
+            import opslib
+
+            stack.enter_context(opslib.use(backend="cuda:sim"))
+        return _all(given)
+
+
+def _all(given: argparse.Namespace) -> int:
     from benchmarks.gpu_cases import cases
 
+    dry = given.dry_run
     budget = Budget(60 * given.minutes)
-    result = Result(machine())
+    result = Result(machine(dry))
+    device: Device = HostDevice() if dry else TorchDevice()
 
     def saved() -> None:
         given.json.write_text(result.as_json(), "utf-8")
         given.table.write_text(table(result), "utf-8")
 
     if not given.no_conformance:
-        result.conformance = conformance(CONFORMANCE * budget.left, given.jobs)
+        seconds = budget.left
+        backend = "cuda:sim" if dry else "cuda:0"
+        # A dry run takes one case of one operator: that the command runs.
+        more = ["--case", "1", "--dtype", "float32"] if dry else []
+        only = ["add"] if dry else []
+        result.conformance = conformance(
+            CONFORMANCE * seconds, given.jobs, backend, only, more=more
+        )
         saved()
-    device = TorchDevice()
-    result.ceilings = ceilings(device)
-    wanted = [c for c in cases() if c.name.startswith(given.only or "")]
+        result.provided = conformance(
+            PROVIDED * seconds,
+            given.jobs,
+            backend,
+            PRODUCTS[:1] if dry else PRODUCTS,
+            providers=True,
+            more=more,
+        )
+        saved()
+    sizes = {"elements": 1 << 10, "side": 16} if dry else {}
+    result.ceilings = ceilings(device, device.where, **sizes)
+    result.calls = calls(device, device.where, 20 if dry else _CALLS)
+    saved()
+    wanted = [c for c in cases(tiny=dry) if c.name.startswith(given.only or "")]
     run(result, wanted, device, budget, saved=saved)
     saved()
     print(table(result))
-    return 1 if result.conformance.get("failures") else 0
+    failed = [c.get("failures") for c in (result.conformance, result.provided)]
+    return 1 if any(failed) else 0
 
 
 if __name__ == "__main__":

@@ -58,8 +58,11 @@ def _elements(*shapes: Sequence[int]) -> int:
 _SIZE = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
-def cases() -> tuple[Case, ...]:
-    """All workloads, the most telling first: a run that is short of time ends early."""
+def cases(tiny: bool = False) -> tuple[Case, ...]:
+    """All workloads, the most telling first: a run that is short of time ends early.
+
+    With `tiny` the arrays are small: a dry run asks whether they can be called.
+    """
     import torch.nn.functional as functional
 
     import opslib
@@ -85,6 +88,7 @@ def cases() -> tuple[Case, ...]:
         )  # fmt: skip
 
     def matmul(n: int, dtype: str) -> None:
+        n = n >> 8 if tiny else n
         found.append(
             Case(
                 f"matmul {n}x{n}x{n} {dtype}", ((n, n), (n, n)), dtype,
@@ -96,6 +100,8 @@ def cases() -> tuple[Case, ...]:
     def attention(
         batch: int, heads: int, length: int, width: int, causal: bool
     ) -> None:
+        if tiny:
+            heads, length, width = 2, length >> 8, 16
         shape = (batch, heads, length, width)
         flops = 4 * batch * heads * length * length * width // (2 if causal else 1)
         found.append(
@@ -114,7 +120,8 @@ def cases() -> tuple[Case, ...]:
             )
         )  # fmt: skip
 
-    row = (8192, 8192)
+    wide = 48 if tiny else 8192
+    row = (wide, wide)
     memory(
         "softmax", (row,), row, "bfloat16",
         opslib.softmax, lambda x: functional.softmax(x, -1), "softmax",
@@ -123,17 +130,17 @@ def cases() -> tuple[Case, ...]:
     attention(4, 32, 4096, 128, True)
     memory("add", (row, row), row, "float32", opslib.add, lambda a, b: a + b, "add")
     memory(
-        "rms_norm", (row, (8192,)), row, "bfloat16",
+        "rms_norm", (row, (wide,)), row, "bfloat16",
         lambda x, w: opslib.rms_norm(x, w),
         lambda x, w: functional.rms_norm(x, (x.shape[-1],), w, 1e-6),
     )  # fmt: skip
     memory("gelu", (row,), row, "bfloat16", opslib.gelu, functional.gelu)
     memory(
-        "sum", (row,), (8192,), "float32",
+        "sum", (row,), (wide,), "float32",
         lambda x: opslib.sum(x, axis=-1), lambda x: x.sum(-1),
     )  # fmt: skip
     memory(
-        "layer_norm", (row, (8192,), (8192,)), row, "float32",
+        "layer_norm", (row, (wide,), (wide,)), row, "float32",
         lambda x, w, b: opslib.layer_norm(x, w, b),
         lambda x, w, b: functional.layer_norm(x, (x.shape[-1],), w, b),
     )  # fmt: skip
@@ -149,15 +156,15 @@ def cases() -> tuple[Case, ...]:
     return tuple(found)
 
 
-def buffers(case: Case, seed: int = 0) -> list[tuple[Any, ...]]:
+def buffers(case: Case, seed: int = 0, where: str = "cuda") -> list[tuple[Any, ...]]:
     """Sets of random arrays on the GPU."""
     import torch
 
-    draw = torch.Generator(device="cuda").manual_seed(seed)
+    draw = torch.Generator(device=where).manual_seed(seed)
     kind = getattr(torch, case.dtype)
     return [
         tuple(
-            torch.randn(s, generator=draw, device="cuda", dtype=kind)
+            torch.randn(s, generator=draw, device=where, dtype=kind)
             for s in case.shapes
         )
         for _ in range(case.sets)
@@ -171,17 +178,33 @@ def contenders(case: Case, sets: Sequence[tuple[Any, ...]]) -> list[Contender]:
     def on(function: Callable[..., Any]) -> Callable[[int], Any]:
         return lambda k: function(*sets[k])
 
+    # On the host, of a dry run, its compiler would take minutes.
+    how = {} if sets[0][0].is_cuda else {"backend": "eager"}
+    compiled = torch.compile(case.torch, dynamic=False, **how)
     found = [
         Contender("opslib", on(case.opslib)),
         Contender("torch", on(case.torch)),
-        Contender("torch.compile", on(torch.compile(case.torch, dynamic=False))),
+        Contender("torch.compile", on(compiled)),
     ]
+    if case.name.startswith("matmul"):
+        # Which may be a library's; this is opslib's own kernel.
+        found.append(Contender("opslib generated", on(_generated(case.opslib))))
     if case.name.startswith("attention"):
         found += _attention_backends(case, sets)
     if case.triton:
         found.append(_triton(case.triton, sets))
     found.append(_jax(case, sets))
     return found
+
+
+def _generated(function: Callable[..., Any]) -> Callable[..., Any]:
+    import opslib
+
+    def call(*arrays: Any) -> Any:
+        with opslib.use(providers=False):
+            return function(*arrays)
+
+    return call
 
 
 def _attention_backends(case: Case, sets: Sequence[tuple[Any, ...]]) -> list[Contender]:

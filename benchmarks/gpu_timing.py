@@ -26,7 +26,13 @@ LEAST_ROUNDS, MOST_ROUNDS = 5, 60
 
 
 class Device(Protocol):
-    """What the clock asks of a GPU's library."""
+    """What the clock asks of a GPU's library.
+
+    Attributes:
+        where: arrays are made there, as PyTorch names it.
+    """
+
+    where: str
 
     def timed(self, work: Callable[[], Any]) -> float:
         """Seconds on the device between events around `work`; waits for it."""
@@ -142,6 +148,8 @@ def compete(
 class TorchDevice:
     """A CUDA device through PyTorch, on whose stream all contenders but JAX run."""
 
+    where = "cuda"
+
     def __init__(self) -> None:
         import torch
 
@@ -176,3 +184,22 @@ class TorchDevice:
         """Gives graphs' memory back after a workload."""
         self.pool = None
         self.torch.cuda.empty_cache()
+
+
+class HostDevice:
+    """The host in a GPU's place, for a dry run."""
+
+    where = "cpu"
+
+    def timed(self, work: Callable[[], Any]) -> float:
+        """Seconds by the host's clock."""
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    def captured(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        """Raises: the host has no graphs."""
+        raise RuntimeError("the host captures nothing")
+
+    def synchronize(self) -> None:
+        """Nothing is pending."""

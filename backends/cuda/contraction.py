@@ -60,8 +60,6 @@ PAD = 4
 # Fewer rows or columns than this are better folded one by one.
 LEAST = 8
 _ACCUMULATORS = ("float32", "float64", "int32", "int64", "uint32", "uint64")
-# Blocks for each multiprocessor: as many as registers and shared memory let run.
-BLOCKS = 8
 
 
 def lower(
@@ -118,6 +116,8 @@ def lower(
         )
         when = Prim("and", (condition, test), BOOL)
         printer = _Tiles(kernel, dialect, tile, depth)
+        # A block and an element of a panel are there only where all extents are.
+        printer.positive |= {a.stop for g in (c.batch, c.m, c.n, c.k) for a in g.axes}
         body = tiled.program.body
         parts.append(printer.launch(body, f"{name}{suffix}", when, made))
     return parts, condition
@@ -176,37 +176,31 @@ class _Tiles(LaunchPrinter):
         names = [self.names.fresh("tiles") for _ in counts[1:]]
         for n, count in zip(names, counts[1:], strict=True):
             self.line(f"const int64_t {n} = {self.scalar(count)};")
-        stop = self.names.fresh("stop")
-        self.line(f"const int64_t {stop} = {self.scalar(total)};")
-        with self.block(
-            f"for (int64_t tile = blockIdx.x; tile < {stop}; tile += gridDim.x)"
-        ):
-            text = "tile"
-            for k in reversed(range(len(grid))):
-                loop = grid[k]
-                at = f"ops_rest({text}, {names[k - 1]})" if k else text
-                step = self.scalar(loop.step)
-                index = self.names.fresh(loop.axis.name)
-                by = "" if step == "1" else f" * {step}"
-                self.line(f"const int64_t {index} = {at}{by};")
-                self.scopes[-1][("index", loop.axis.name)] = Entry(index, "int64_t")
-                self.nonnegative.add(loop.axis.name)
-                if k:
-                    after = self.names.fresh("rest")
-                    left = f"ops_quotient({text}, {names[k - 1]})"
-                    self.line(f"const int64_t {after} = {left};")
-                    text = after
-            maps = [s for s in body if isinstance(s, Map)]
-            for axis, own in zip(maps[0].axes, ("rows", "columns"), strict=True):
-                self.line(f"const int {own} = (int){self.scalar(axis.stop, UNARY)};")
-                self.scopes[-1][("expr", axis.stop)] = Entry(own, "int")
-            for s in body:
-                if isinstance(s, TileLoop):
-                    self.depth(s)
-            self.epilogue(maps)
-        most = arith.mul(MULTIPROCESSORS, integer(BLOCKS))
-        blocks = arith.least(total, most)
-        launch = finish(self, name, blocks, condition, [], ZERO, made)
+        self.line("const int64_t tile = blockIdx.x;")
+        text = "tile"
+        for k in reversed(range(len(grid))):
+            loop = grid[k]
+            at = f"ops_rest({text}, {names[k - 1]})" if k else text
+            step = self.scalar(loop.step)
+            index = self.names.fresh(loop.axis.name)
+            by = "" if step == "1" else f" * {step}"
+            self.line(f"const int64_t {index} = {at}{by};")
+            self.scopes[-1][("index", loop.axis.name)] = Entry(index, "int64_t")
+            self.nonnegative.add(loop.axis.name)
+            if k:
+                after = self.names.fresh("rest")
+                left = f"ops_quotient({text}, {names[k - 1]})"
+                self.line(f"const int64_t {after} = {left};")
+                text = after
+        maps = [s for s in body if isinstance(s, Map)]
+        for axis, own in zip(maps[0].axes, ("rows", "columns"), strict=True):
+            self.line(f"const int {own} = (int){self.scalar(axis.stop, UNARY)};")
+            self.scopes[-1][("expr", axis.stop)] = Entry(own, "int")
+        for s in body:
+            if isinstance(s, TileLoop):
+                self.depth(s)
+        self.epilogue(maps)
+        launch = finish(self, name, total, condition, [], ZERO, made)
         return dataclasses.replace(launch, resident=2)
 
     def tile(self, b: TileBuffer) -> None:

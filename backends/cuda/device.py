@@ -18,9 +18,14 @@ from opslib.ir.view import View
 from opslib.runtime import host
 from opslib.runtime.gathering import Gathered, current
 from opslib.runtime.gathering import gathering as _gathering
-from opslib.runtime.protocol import PROTOCOL_VERSION, Arithmetic, Device
+from opslib.runtime.protocol import (
+    PROTOCOL_VERSION,
+    Arithmetic,
+    Device,
+    ProvidedKernel,
+)
 
-from . import gpus, memory, report, simulator
+from . import cublaslt, gpus, memory, report, resident, simulator
 from .launch import CudaKernel, Place, Variant
 from .precision import arithmetic
 from .requirements import Need, requirements
@@ -76,6 +81,16 @@ class CudaBackend:
         if current() is None:
             made.compiled(made.contiguous())
         return made
+
+    def provided(self, program: Program, device: Device) -> Sequence[ProvidedKernel]:
+        """The products that cuBLASLt makes, on a GPU."""
+        if device.simulated or device.why_not is not None or current() is not None:
+            return ()
+        return cublaslt.provided(program, gpus.place(_index(device)))
+
+    def prepared_calls(self) -> resident.Calls:
+        """A place for prepared calls of one operator, on arrays of GPUs."""
+        return resident.Calls()
 
     def gathering(self) -> AbstractContextManager[Gathered]:
         """Launches in the block raise NotCompiled; see `Gathered.compile`."""

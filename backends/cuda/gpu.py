@@ -101,6 +101,12 @@ class Gpu:
             if before.device_id != self.index:
                 before.set_current()
 
+    def is_current(self) -> bool:
+        """Whether this device is known to be the thread's current one."""
+        if not getattr(self._threads, "known", False):
+            return False
+        return bool(self._core.Device().device_id == self.index)
+
     # --- Streams -------------------------------------------------------------------
 
     def stream_of(self, handle: int) -> Any:
@@ -125,16 +131,21 @@ class Gpu:
         self, shape: tuple[int, ...], dtype: Any, stream: Any = None
     ) -> DeviceArray:
         """Memory from the device's pool, in order with a stream; it goes back there."""
-        kind = np.dtype(dtype)
         on = self.stream if stream is None else stream
-        bytes_ = math.prod(shape) * kind.itemsize
+        with self.current(), self.explained():
+            return self.empty_here(tuple(shape), np.dtype(dtype), on)
+
+    def empty_here(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], stream: Any
+    ) -> DeviceArray:
+        """As `empty`, where the device is current; errors are `cuda.core`'s."""
+        bytes_ = math.prod(shape) * dtype.itemsize
         buffer = None
         if bytes_:
-            with self.current(), self.explained():
-                buffer = self.device_here().allocate(bytes_, stream=on)
+            buffer = self._core.Device(self.index).allocate(bytes_, stream=stream)
         address = 0 if buffer is None else int(buffer.handle)
         return DeviceArray(
-            address, tuple(shape), row_major(tuple(shape)), kind, self, on, buffer
+            address, shape, row_major(shape), dtype, self, stream, buffer
         )
 
     def device_here(self) -> Any:
@@ -231,6 +242,11 @@ class Gpu:
                 help="this is a bug of opslib's target table; report the GPU's name",
             )
 
+    @property
+    def launch(self) -> Any:
+        """The function `cuda.core.launch`."""
+        return self._core.launch
+
     def launched(self, what: Launched, slot: int | None) -> None:
         """Remembers a launch for the errors that it may still cause."""
         self._recent.append(what)
@@ -271,6 +287,11 @@ class Gpu:
         words[...] = 0
         return buffer, words
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether there may be a failed check to raise."""
+        return bool(self._watched)
+
     def raise_failed(self) -> None:
         """Raises the first failed check that kernels have reported so far."""
         if not self._watched:
@@ -304,7 +325,11 @@ class Gpu:
             raise
         except Exception as error:
             # CUDAError has no public name; nothing else is raised by its calls.
-            raise cuda_error(str(error), [str(w) for w in self._recent]) from error
+            raise self.error_of(error) from error
+
+    def error_of(self, error: Exception) -> KernelError:
+        """What an error of `cuda.core` means, with the latest launches."""
+        return cuda_error(str(error), [str(w) for w in self._recent])
 
 
 def cuda_error(said: str, launched: list[str]) -> KernelError:

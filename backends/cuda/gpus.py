@@ -73,37 +73,50 @@ class GpuPlace:
         here = self.gpu
         here.raise_failed()
         arrays: list[DeviceArray] = [*inputs, *outputs]
-        stream = stream_of(arrays, here.stream)
-        others = {
-            id(a.stream): a.stream
-            for a in arrays
-            if a.stream is not None and a.stream is not stream
-        }
-        slot, fresh = variant.state or (None, None)
+        stream, others = meeting(here, arrays)
         what = Launched(program, tuple(a.shape for a in arrays))
         with here.current(), here.explained():
-            for other in others.values():
+            for other in others:
                 stream.wait(other)
-            work = [here.empty((n,), d, stream) for d, n in steps.workspaces]
-            if fresh is not None:
-                status = here.empty(fresh.shape, fresh.dtype, stream)
-                status.keep.copy_from(fresh.keep, stream=stream)
-                work.append(status)
-            pointers = [a.address for a in (*arrays, *work)]
+            work, places, slot = workspaces(here, variant, steps, stream)
+            pointers = [*(a.address for a in arrays), *places]
             here.launched(what, slot)
             assert variant.functions is not None
             for step in steps.launches:
                 launch(here, stream, variant.functions[step.function], step, pointers)
-            # Back to the pool, in order with the launches.
             for w in work:
-                if w.keep is not None:
-                    w.keep.close(stream)
-            for other in others.values():
+                w.close(stream)  # Back to the pool, in order with the launches.
+            for other in others:
                 # What was made there may be freed there, and used by others.
                 other.wait(stream)
             borrowed = [a for a in arrays if a.borrowed]
             if borrowed:
                 here.hold(stream, borrowed)
+
+
+def workspaces(
+    here: Gpu, variant: Variant, steps: Steps, stream: Any
+) -> tuple[list[Any], list[int], int | None]:
+    """Memory of a call besides its arrays, on the current device.
+
+    Returns:
+        The buffers, which are to be closed on the stream; addresses, in the order of
+        the call's pointers; the slot of the kernel's notes, where it can fail.
+    """
+    slot, fresh = variant.state or (None, None)
+    device = here.device_here()
+    bytes_, places = steps.room
+    buffers: list[Any] = []
+    if bytes_:
+        buffers.append(device.allocate(bytes_, stream=stream))
+        base = int(buffers[0].handle)
+        places = [base + offset for offset in places]
+    if fresh is not None:
+        status = device.allocate(fresh.nbytes, stream=stream)
+        status.copy_from(fresh.keep, stream=stream)
+        buffers.append(status)
+        places = [*places, int(status.handle)]
+    return buffers, list(places), slot
 
 
 class Function:
@@ -131,23 +144,28 @@ def launch(
     here: Gpu, stream: Any, function: Function, step: Step, pointers: Sequence[int]
 ) -> None:
     """Enqueues one launch."""
-    module = core()
+    config = configuration(here, function, step)
+    arguments = [
+        argument_of(a) if isinstance(a, Value) else pointers[a] for a in step.arguments
+    ]
+    core().launch(stream, config, function.handle, *arguments)
+
+
+def configuration(here: Gpu, function: Function, step: Step) -> Any:
+    """How a function is launched, for `cuda.core`."""
     key = (step.grid, step.block, step.shared)
     config = function.configurations.get(key)
     if config is None:
         if step.shared > max(_PLAIN_SHARED, function.shared):
             here.allow_shared(function.handle, step.shared)
             function.shared = step.shared
-        config = module.LaunchConfig(
+        config = core().LaunchConfig(
             grid=step.grid, block=step.block, shmem_size=step.shared
         )
         if len(function.configurations) > 1024:
             function.configurations.clear()
         function.configurations[key] = config
-    arguments = [
-        argument_of(a) if isinstance(a, Value) else pointers[a] for a in step.arguments
-    ]
-    module.launch(stream, config, function.handle, *arguments)
+    return config
 
 
 def argument_of(value: Value) -> Any:
@@ -155,12 +173,15 @@ def argument_of(value: Value) -> Any:
     return ctypes.c_float(value.value) if value.kind == "float32" else value.value
 
 
-def stream_of(arrays: Sequence[DeviceArray], own: Any) -> Any:
-    """The stream of a launch: the first that is another library's, else opslib's."""
-    for a in arrays:
-        if a.stream is not None and a.stream is not own:
-            return a.stream
-    return own
+def meeting(here: Gpu, arrays: Sequence[DeviceArray]) -> tuple[Any, list[Any]]:
+    """The stream of a launch, and those that it has to wait for, and they for it.
+
+    It is the first array's that is another library's, else opslib's own.
+    """
+    own = here.stream
+    streams = {id(a.stream): a.stream for a in arrays if a.stream is not None}
+    stream = next((s for s in streams.values() if s is not own), own)
+    return stream, [s for s in streams.values() if s is not stream]
 
 
 @cache

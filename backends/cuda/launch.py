@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from opslib.ir.expr import Program, Scalar
 from opslib.ir.printer import fingerprint
 from opslib.lowering.numbers import number
@@ -29,6 +31,8 @@ Layout = tuple[str, ...]
 MAX_LAYOUTS = 8
 # Sets of sizes for which a variant remembers its launches.
 _PLANS = 256
+# Where workspaces begin: as the pool's memory does.
+_ALIGNED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,16 @@ class Steps:
 
     launches: tuple[Step, ...]
     workspaces: tuple[tuple[Any, int], ...]
+
+    @property
+    def room(self) -> tuple[int, Sequence[int]]:
+        """Bytes for all workspaces in one piece, and where each of them begins."""
+        places = []
+        end = 0
+        for dtype, count in self.workspaces:
+            places.append(end)
+            end += -(-count * np.dtype(dtype).itemsize // _ALIGNED) * _ALIGNED
+        return end, places
 
 
 @dataclass(eq=False, slots=True)
@@ -182,8 +196,19 @@ class CudaKernel:
         scalars: Numbers,
     ) -> Sequence[Any]:
         """Runs on the place's arrays, in place."""
+        variant, steps = self.planned((*inputs, *outputs), sizes, scalars)
+        self.place.run(self.program, variant, steps, inputs, outputs)
+        return outputs
+
+    def planned(
+        self, arrays: Sequence[Any], sizes: Numbers, scalars: Numbers
+    ) -> tuple[Variant, Steps]:
+        """The form for arrays (inputs, then outputs), and what it launches.
+
+        Raises:
+            NotCompiled: inside `gathering`: it was noted.
+        """
         place = self.place
-        arrays = (*inputs, *outputs)
         strides = tuple([place.strides(a) for a in arrays])
         layout = layout_of(arrays, strides)
         variant = self.compiled(layout)
@@ -197,8 +222,7 @@ class CudaKernel:
             if len(variant.plans) >= _PLANS:
                 variant.plans.clear()
             variant.plans[key] = steps
-        place.run(self.program, variant, steps, inputs, outputs)
-        return outputs
+        return variant, steps
 
 
 def layout_of(arrays: Sequence[Any], strides: Sequence[tuple[int, ...]]) -> Layout:
@@ -278,8 +302,14 @@ def steps_of(
                 arguments.append(place[p.source])
         shared = int(number(launch.shared, known, made.lets))
         launches.append(Step(k, (x, y, z), launch.block, shared, tuple(arguments)))
+    used = {a for step in launches for a in step.arguments if isinstance(a, int)}
     workspaces = tuple(
-        (w.dtype.numpy, int(number(w.count, known, made.lets))) for w in made.workspaces
+        # Forms that do not run need no memory.
+        (
+            w.dtype.numpy,
+            int(number(w.count, known, made.lets)) if place[w.name] in used else 0,
+        )
+        for w in made.workspaces
     )
     return Steps(tuple(launches), workspaces)
 

@@ -77,12 +77,13 @@ def lower(
     tensored = tensor.lower(prepared, title, kinds, target, dialect, made)
     if tensored is not None:
         return _checked(tensored, made)
+    streamed = attention.lower(prepared, title, kinds, target, dialect, made)
+    if streamed is not None:
+        return _checked(streamed, made)
     skeleton = choose_skeleton(prepared)
     parts: list[Launch] = []
     other: Expr | None = None
-    tiled = attention.lower(prepared, title, kinds, target, dialect, made)
-    if tiled is None:
-        tiled = contraction.lower(prepared, kinds, title, dialect, MACHINE, made)
+    tiled = contraction.lower(prepared, kinds, title, dialect, MACHINE, made)
     stem = title
     if tiled is not None:
         parts, condition = tiled

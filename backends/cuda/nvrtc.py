@@ -25,6 +25,11 @@ from .targets import GpuTarget
 
 # Lines of the compiler's log in a message.
 _SHOWN = 12
+# For ptxas, where it spilled: at its usual level (5 of 0 to 10) it moves work ahead until
+# registers run out, and puts up to a dozen values into memory to stay below the number
+# that lets another block run. At 3 it has the same number and no spills, for which it
+# gives up some of the moving; so this is no default.
+_SPARING = "--register-usage-level=3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,11 @@ class Compiled:
     usage: tuple[Usage, ...]
     log: str
 
+    @property
+    def spills(self) -> int:
+        """Bytes of all kernels."""
+        return sum(u.spills for u in self.usage)
+
     def of(self, name: str) -> Usage:
         """One kernel's usage; raises KeyError."""
         found = {u.name: u for u in self.usage}
@@ -97,11 +107,12 @@ def compile_text(source: str, name: str, target: GpuTarget) -> Compiled:
         json.dumps(included(source, [f"-I{f}" for f in folders])),
         target.arch,
         json.dumps(sorted(options(target).items())),
+        _SPARING,
         by,
     )
 
     def make() -> bytes:
-        return _packed(_compile(source, name, target, folders))
+        return _packed(_without_spills(source, name, target, folders))
 
     safe = re.sub(r"\W", "_", name)[:60]
     data = cached_blob(default_cache(), key, safe, source, f"{by}, {target.arch}", make)
@@ -146,14 +157,31 @@ def version() -> str:
     return f"{major}.{minor}"
 
 
-def _compile(
+def _without_spills(
     source: str, name: str, target: GpuTarget, folders: Sequence[str]
+) -> Compiled:
+    """The code of ptxas's usual choices, or that of sparing ones where it spills less."""
+    usual = _compile(source, name, target, folders)
+    if not usual.spills:
+        return usual
+    sparing = _compile(source, name, target, folders, (_SPARING,))
+    return sparing if sparing.spills < usual.spills else usual
+
+
+def _compile(
+    source: str,
+    name: str,
+    target: GpuTarget,
+    folders: Sequence[str],
+    more: Sequence[str] = (),
 ) -> Compiled:
     module = core()
     # An empty log has no object of its own in `cuda.core`.
     log = io.StringIO()
+    chosen = options(target)
+    chosen["ptxas_options"] = [*chosen["ptxas_options"], *more]
     given = module.ProgramOptions(
-        name=f"{name}.cu", include_path=list(folders), **options(target)
+        name=f"{name}.cu", include_path=list(folders), **chosen
     )
     try:
         made = module.Program(source, "c++", given)

@@ -122,10 +122,11 @@ class BlockText:
         return name
 
     def index(self, base: str, text: str) -> Index:
-        """An index variable with a value."""
+        """An index variable with a value that is not negative."""
         name = self.bound(base, text)
         node = Index(f"#{base}")
         self.p.scopes[-1][("index", node.name)] = Entry(name, "int64_t")
+        self.p.nonnegative.add(node.name)
         return node
 
     def matrix(

@@ -33,6 +33,15 @@ def bindings(name: str) -> Any:
     return _module(f"cuda.bindings.{name}", "cuda-bindings")
 
 
+def cublaslt() -> Any:
+    """The module ``nvmath.bindings.cublasLt``; the library itself opens on first use.
+
+    Raises:
+        NotInstalled: it is not there, or does not load.
+    """
+    return _module("nvmath.bindings.cublasLt", "nvmath-python")
+
+
 def _module(name: str, package: str) -> Any:
     try:
         return importlib.import_module(name)

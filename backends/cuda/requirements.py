@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import nvrtc, simulator
+from . import cublaslt_library, nvrtc, simulator
 from .packages import INSTALL, NotInstalled, core, version
 
 # The kernel module's word of itself.
@@ -47,6 +47,11 @@ def requirements() -> Iterator[Need]:
             f"{DRIVER} is not there",
             "install NVIDIA's driver; in a container, hand the GPU in (--gpus all)",
         )
+    try:
+        yield Need("cuBLASLt", f"{cublaslt_library.version()}: products of matrices")
+    except NotInstalled as missing:
+        found, _, remedy = str(missing).partition("; ")
+        yield Need("cuBLASLt", found, f"{remedy or INSTALL} (optional)")
     why = simulator.why_not()
     if why is None:
         yield Need("simulator", "g++; cuda:sim runs and checks the kernels' text")

@@ -246,6 +246,10 @@ class SimtPrinter(StatementPrinter):
                 return f"{function}({left}, {right})", CALL
         return super()._prim(node)
 
+    def is_positive(self, node: Expr) -> bool:
+        """Whether the integer is known to be above 0 here, by itself or by its parts."""
+        return node in self.positive or super().is_positive(node)
+
     def _facts(self, axis: Axis) -> None:
         """Signs known inside a loop; all factors of its extent are positive."""
         super()._facts(axis)

@@ -88,9 +88,13 @@ _WARPS = {
 _GROUPS = {1: (_groups("_wide", 256), _groups("", 128)), 2: (_groups("", 128),), 3: ()}
 
 
-def cuts(sums: int, target: GpuTarget) -> tuple[Cut, ...]:
-    """The ways in which a target's contractions are cut, the largest first."""
-    groups = _GROUPS[sums] if target.wgmma else ()
+def cuts(sums: int, target: GpuTarget, joined: bool = True) -> tuple[Cut, ...]:
+    """The ways in which a target's contractions are cut, the largest first.
+
+    Of two sums `joined` says whether they are one product (`_joined`); wgmma of two, each
+    with sums of its own, would wait for each other (ptxas: C7515).
+    """
+    groups = _GROUPS[sums] if target.wgmma and (joined or sums == 1) else ()
     return (*groups, _WARPS[sums][-1]) if groups else _WARPS[sums]
 
 
@@ -128,7 +132,7 @@ def lower(
     parts: list[Launch] = []
     for k, check in enumerate(kernel.body):
         parts += launches(kernel, dialect, (check,), f"{title}_check{k}", None, made)
-    ways = cuts(len(c.sums), target)
+    ways = cuts(len(c.sums), target, _joined(sides))
     before: Expr | None = None
     for cut in ways:
         # A grid that leaves multiprocessors idle is cut finer.
@@ -198,6 +202,17 @@ def _sides(
     return dtype, found
 
 
+def _joined(sides: list[Side]) -> bool:
+    """Whether two sums have one left side, and right sides that are turned alike.
+
+    The tiles of these lie one behind the other, and are one of twice as many lanes.
+    """
+    if len(sides) != 4:
+        return False
+    a, b, same, other = sides
+    return a.value == same.value and b.value != other.value and b.turned == other.turned
+
+
 # --- Text --------------------------------------------------------------------------
 
 
@@ -215,7 +230,8 @@ class _Text(BlockText):
         super().__init__(printer, dtype)
         self.c, self.sides, self.cut = c, sides, cut
         self.block = cut.rows, cut.columns
-        for word in ("to", "from", "stage", "first", "use", "lane", "depth"):
+        self.joined = cut.prefix == "ops_group" and _joined(sides)
+        for word in ("to", "from", "stage", "first", "use", "lane", "depth", "all"):
             printer.names.fresh(word)
 
     def kernel(self) -> None:
@@ -254,11 +270,19 @@ class _Text(BlockText):
         p.scopes[-1][("index", "#m0")] = Entry(m0, "int64_t")
         p.scopes[-1][("index", "#n0")] = Entry(n0, "int64_t")
         self.starts = (m0, n0)
+        # A block and an element of a side are there only where all extents are positive.
+        # It matters: division that minds signs is many times the text, and where an
+        # element is computed by a dozen of them NVRTC took minutes.
+        p.nonnegative |= {"#m0", "#n0"}
+        p.positive |= {a.stop for g in (c.batch, c.m, c.n, c.k) for a in g.axes}
         self.batch = {} if batch is None else c.batch.at(batch)
         self._matrices()
         names = [p.names.fresh(f"sum{k}" if k else "sum") for k in range(len(c.sums))]
         totals = [p.names.fresh(f"{x}s") for x in names]
         ctype = "float" if c.dtype.is_float else "int32_t"
+        if self.joined:
+            del totals[1:]
+            n *= 2
         for total in totals:
             p.line(f"{self.cut.prefix}_sums<{ctype}, {m}, {n}> {total};")
             p.line(f"{total}.clear();")
@@ -293,8 +317,16 @@ class _Text(BlockText):
         kinds = [kind for _, _, kind in self._distinct()]
         size = self.bound("size", " + ".join(f"{k}::bytes" for k in kinds), "int")
         step = self.cut.bytes // self.dtype.bytes
-        head = f"{self.cut.prefix}_pipeline<{STAGES}>({self.deep}, {step}, "
-        p.line(head + "[&](int stage, int64_t first) {")
+        given = "int stage, int64_t first"
+        if self.cut.prefix == "ops":
+            head = f"ops_pipeline<{STAGES}>({self.deep}, {step}, "
+        elif len(self.matrices) < len(kinds):
+            head = f"ops_group_walk<{STAGES}, 1>({self.deep}, {step}, "
+        else:
+            every = " && ".join(x[2] for x in self.matrices.values())
+            head = f"ops_group_pipeline<{STAGES}>({self.deep}, {step}, {every}, "
+            given += ", bool all"
+        p.line(f"{head}[&]({given}) {{")
         p.indent += 1
         p.scopes.append({("index", "#k0"): Entry("first", "int64_t")})
         p.line(f"unsigned char *to = ops_shared + stage * {size};")
@@ -317,6 +349,7 @@ class _Text(BlockText):
             a, b = self.sides[2 * k : 2 * k + 2]
             turned = ", ".join("true" if s.turned else "false" for s in (a, b))
             m, n = self.block
+            n *= 2 if self.joined else 1
             left = places[self.kinds[0, a.value]]
             right = places[self.kinds[1, b.value]]
             kind = f"{self.element}, {m}, {n}, {turned}"
@@ -331,6 +364,8 @@ class _Text(BlockText):
         deep = f"{self.deep} - first"
         if side.matrix is not None:
             start, pitch, aligned = self.matrices[kind]
+            if self.cut.prefix == "ops_group" and len(self.matrices) == len(self.kinds):
+                aligned = f"all || {aligned}"
             step = "first" if not side.turned else f"first * {pitch}"
             given = f"{start} + {step}, {pitch}, {lanes}, {deep}, {aligned}"
             p.line(f"{kind}::copy({to}, {given});")
@@ -347,9 +382,8 @@ class _Text(BlockText):
     def _epilogue(self, names: list[str], totals: list[str], ctype: str) -> None:
         p, c, (m, n) = self.p, self.c, self.block
         given = ", ".join(f"{ctype} {x}" for x in names)
-        head = (
-            f"{self.cut.prefix}_each_sum<{m}, {n}>([&](int lane, int across, {given})"
-        )
+        each = f"{self.cut.prefix}_each_{'pair' if self.joined else 'sum'}"
+        head = f"{each}<{m}, {n}>(ops_shared, [&](int lane, int across, {given})"
         with p.block(head, f"}}, {', '.join(totals)});"):
             m0, n0 = self.starts
             i = self.index("i", f"{m0} + lane")

@@ -29,6 +29,8 @@ class AscendTarget:
         bf16_vector, int8_vector: whether vector arithmetic takes the type [R: Add].
         bf16_cube, f32_cube: whether Mmad does [R: Mmad].
         shifts: whether the vector unit shifts integers [R: ShiftLeft, 07_0058].
+        equals_int32: whether Compare tells int32 apart [R: CompareScalar, 07_0078 of
+            CANN 8.0.RC2].
         copies_bytes: DataCopyPad moves any number of bytes; without it a copy is of
             whole blocks of 32 [R: DataCopyPad, its table of products].
         saturates: float results beyond the range become the largest number, and nan 0:
@@ -54,6 +56,7 @@ class AscendTarget:
     bf16_cube: bool
     f32_cube: bool
     shifts: bool
+    equals_int32: bool
     copies_bytes: bool
     saturates: bool
     block_count: int
@@ -68,21 +71,24 @@ TARGETS: dict[int, AscendTarget] = {
             192 * KIB, 188160, 512 * KIB, 64 * KIB, 64 * KIB, 128 * KIB,
             separate=True, l0a_layout="zz",
             bf16_vector=False, int8_vector=False, bf16_cube=True, f32_cube=True,
-            shifts=True, copies_bytes=True, saturates=False, block_count=4095,
+            shifts=True, equals_int32=True,
+            copies_bytes=True, saturates=False, block_count=4095,
         ),
         AscendTarget(
             3510, "Ascend 950", 32, 64,
             256 * KIB, 248 * KIB, 512 * KIB, 64 * KIB, 64 * KIB, 256 * KIB,
             separate=True, l0a_layout="nz",
             bf16_vector=True, int8_vector=True, bf16_cube=True, f32_cube=True,
-            shifts=True, copies_bytes=True, saturates=False, block_count=65535,
+            shifts=True, equals_int32=True,
+            copies_bytes=True, saturates=False, block_count=65535,
         ),
         AscendTarget(
             2002, "Ascend 310P", 8, 8,
             256 * KIB, 248 * KIB, 1024 * KIB, 64 * KIB, 64 * KIB, 256 * KIB,
             separate=False, l0a_layout="zz",
             bf16_vector=False, int8_vector=False, bf16_cube=False, f32_cube=False,
-            shifts=False, copies_bytes=False, saturates=True, block_count=4095,
+            shifts=False, equals_int32=False,
+            copies_bytes=False, saturates=True, block_count=4095,
         ),
     )
 }  # fmt: skip

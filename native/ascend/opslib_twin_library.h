@@ -20,6 +20,24 @@ extern "C" __attribute__((visibility("default"))) void opslib_twin_drop_line(int
     opslib_twin::dropped_line = line;
 }
 
+/* How many lines of waits and barriers the thread's last launch came to: which, and how
+ * often. */
+extern "C" __attribute__((visibility("default"))) uint32_t opslib_twin_lines_run(
+    int32_t* lines, uint32_t* runs, uint32_t most) {
+    uint32_t count = opslib_twin::lines_run_count;
+    for (uint32_t i = 0; i < count && i < most; i++) {
+        lines[i] = opslib_twin::lines_run[i].line;
+        runs[i] = opslib_twin::lines_run[i].runs;
+    }
+    return count;
+}
+
+/* Launches of more instructions than `most` end with a finding; 0: none does. */
+extern "C" __attribute__((visibility("default"))) void opslib_twin_limit(
+    uint64_t most) {
+    opslib_twin::most_instructions = most;
+}
+
 /* Constants of the cost model, in the order of opslib_twin::Costs. */
 extern "C" __attribute__((visibility("default"))) void opslib_twin_costs(
     const double* values, uint32_t count) {

@@ -1,12 +1,15 @@
 /* Which types an instruction takes, by chip, and what accuracy a device promises.
  *
  * Beside each list is the page of hiascend.com that it was held against: 07_NNNN is
- * atlasascendc_api_07_NNNN of the Ascend C reference, tik_NNNN is atlastikapi_07_NNNN
- * (TIK, which issues the same instructions of 2201 and 2002), cce_NNNN is cceapi_NNNN
- * (the intrinsics of 2201).  Their columns: "Atlas A2" is 2201, "Atlas inference
- * products AI Core" 2002, "Atlas 350" or "Ascend 950PR" 3510.  UNSEEN: no page with
- * that part of the list could be found; what is there errs to the narrow side where the
- * generator allows it.  Hold UNSEEN rows against a device's own compiler. */
+ * atlasascendc_api_07_NNNN of the Ascend C reference (of CANN 9.1 where no other is
+ * named), tik_NNNN is atlastikapi_07_NNNN (TIK, which issues the same instructions of
+ * 2201 and 2002), cce_NNNN is cceapi_NNNN (the intrinsics of 2201).  Their columns:
+ * "Atlas A2" is 2201, "Atlas inference products AI Core" 2002, "Atlas 350" or "Ascend
+ * 950PR" 3510.
+ *
+ * ASSUMED is a row for which no page was found, and what it is taken to be.  Kernels
+ * that call such a row: tests/backends/npu/test_ascend_assumed.py.  What it names is to
+ * be held against a device's own compiler. */
 #ifndef OPSLIB_TWIN_RULES_H
 #define OPSLIB_TWIN_RULES_H
 
@@ -36,56 +39,65 @@ constexpr uint32_t on_3510(uint32_t types) { return k3510 ? types : 0; }
 constexpr double kHalfError = 2e-3, kFloatError = 2e-4;
 
 /* Add, Sub, Mul, Max, Min and with a scalar: tik_0065 (vec_add), tik_0074 (vec_adds)
- * for 2201 and 2002.  3510: UNSEEN beyond these. */
-constexpr uint32_t kArithmetic =
-    kF16 | kF32 | kI16 | kI32 | on_3510(kBF16 | kWholes3510);
-/* Duplicate, 07_0087: bf16 on 2201 and 3510 only; 8 bits on 3510, 64 UNSEEN. */
+ * for 2201 and 2002; Add 07_0035 and Max 07_0039, which have the other types of 3510.
+ * ASSUMED: Sub, Mul and Min take there what they take on 2201. */
+constexpr uint32_t kArithmetic = kF16 | kF32 | kI16 | kI32;
+/* Duplicate, 07_0087 and tik_0099 (vec_dup). */
 constexpr uint32_t kDuplicateTypes = kF16 | kF32 | kI16 | kU16 | kI32 | kU32 |
                                      (k2201 || k3510 ? kBF16 : 0) |
                                      on_3510(kI8 | kU8 | kI64 | kU64);
-/* CreateVecIndex, ArithProgression: UNSEEN (07_0089). */
+/* CreateVecIndex, 07_0090: all three columns. */
 constexpr uint32_t kRampTypes = kF16 | kF32 | kI16 | kI32 | on_3510(kI8 | kI64);
-/* Copy: UNSEEN (07_0106). */
+/* ArithProgression, 07_0856 of CANN 8.3, which 8.5 and later call Arange: all three
+ * columns. */
+constexpr uint32_t kProgressionTypes = kF16 | kF32 | kI16 | kI32 | on_3510(kI64);
+/* Copy, 07_0106: "Atlas inference products AI Core: x". */
 constexpr uint32_t kCopyTypes =
-    kF16 | kF32 | kI16 | kU16 | kI32 | kU32 | (k2201 || k3510 ? kBF16 : 0);
-/* Select: half and float by vsel, cce_0039; 3510 by its register form, 07_0395. */
-constexpr uint32_t kSelectTypes =
-    kHalfFloat | on_3510(kBF16 | kI8 | kU8 | kI16 | kU16 | kI32 | kU32 | kI64 | kU64);
+    k2201 || k3510 ? kF16 | kBF16 | kF32 | kI16 | kU16 | kI32 | kU32 |
+                         on_3510(kI8 | kU8 | kI64 | kU64)
+                   : 0;
+/* Select: half and float by vsel, cce_0039.  ASSUMED: 2002 and 3510 as 2201. */
+constexpr uint32_t kSelectTypes = kHalfFloat;
+/* Brcb, 07_0089: all three columns; 3510's bytes and 64 bits the twin has not.  Both
+ * operands may not be the same memory, and on 2002 it takes 8 KiB of UB for itself. */
+constexpr uint32_t kBlockTypes = kF16 | kF32 | kI16 | kU16 | kI32 | kU32 |
+                                 (k2201 || k3510 ? kBF16 : 0);
 /* Gather, 07_0092: all three columns. */
 constexpr uint32_t kGatherTypes = kF16 | kF32 | kI16 | kU16 | kI32 | kU32 |
                                   (k2201 || k3510 ? kBF16 : 0) |
                                   on_3510(kI8 | kU8 | kI64 | kU64);
-/* ReduceSum, ReduceMax, ReduceMin: half and float; 3510 has more in its register form
- * (07_0412), the tensor form's column is UNSEEN. */
+/* ReduceMax, 07_0075: all three columns; 3510 takes whole numbers, too, which the twin
+ * has not.  WholeReduceMax, 07_0079.  ASSUMED: the other reductions take halves and
+ * floats as these do. */
 constexpr uint32_t kReduceTypes = kHalfFloat;
 
 constexpr uint32_t types_of(Op op) {
     switch (op) {
         case Op::Add:
+        case Op::Max: return kArithmetic | on_3510(kBF16 | kWholes3510);
         case Op::Sub:
         case Op::Mul:
-        case Op::Max:
         case Op::Min: return kArithmetic;
-        case Op::Div: /* UNSEEN on 3510 beyond half and float */
+        case Op::Div: /* 07_0038: all three columns */
             return kHalfFloat | on_3510(kI16 | kU16 | kI32 | kU32 | kI64 | kU64);
-        case Op::And:
-        case Op::Or:
-        case Op::Not: /* tik_0070 (vec_and) for 2201 and 2002; 3510: UNSEEN */
-            return kI16 | kU16 | on_3510(kI8 | kU8 | kI32 | kU32 | kI64 | kU64);
+        case Op::And: /* 07_0041.  ASSUMED: Or takes what And takes */
+        case Op::Or: return kI16 | kU16 | on_3510(kWholes3510 | kI32);
+        case Op::Not: /* 07_0031; of half and float, which 3510 has, too, not here */
+            return kI16 | kU16 | on_3510(kWholes3510 | kI32);
         case Op::ShiftLeft:
         case Op::ShiftRight:
             /* 07_0058: "Atlas inference products AI Core: x"; 07_0069 of CANN 8.0.RC2
              * lists 2201 and no 2002; 3510: 07_00251, 07_00252. */
             if (kTarget.number == 2002) return 0;
             return kI16 | kU16 | kI32 | kU32 | on_3510(kI8 | kU8 | kI64 | kU64);
-        case Op::Abs: /* 3510: UNSEEN */
+        case Op::Abs: /* 07_0027: all three columns */
             return kHalfFloat | on_3510(kI8 | kI16 | kI32 | kI64);
         case Op::Relu: /* 07_0032: all three columns */
             return kHalfFloat | kI32 | on_3510(kI64);
-        case Op::Neg: /* 3510 only; types UNSEEN */
+        case Op::Neg: /* 07_00244: 3510 only */
             return on_3510(kHalfFloat | kI8 | kI16 | kI32 | kI64);
-        case Op::Exp:
-        case Op::Ln:
+        case Op::Exp: /* 07_0025: all three columns */
+        case Op::Ln:  /* ASSUMED: this and the others take what Exp takes */
         case Op::Sqrt:
         case Op::Rsqrt:
         case Op::Reciprocal:
@@ -110,15 +122,14 @@ inline bool in_unified(const Local& tensor) {
     return false;
 }
 
-/* Compare, 07_0066, Compares, 07_0068: half and float as in the form into a register,
- * 07_0067; int32_t for EQ and all of 3510 (its register form, 07_0394): UNSEEN for the
- * tensor form. */
+/* Compares, which was CompareScalar (07_0078 of CANN 8.0.RC2): half and float on 2002
+ * and 2201, there int32_t "for CMPMODE::EQ only", too.  3510: 07_0066 (Compare).
+ * ASSUMED: Compare takes what Compares takes on 2002 and 2201, and the other way round
+ * on 3510. */
 inline bool compare_allowed(Type type, AscendC::CMPMODE mode) {
     if (bit(type) & kHalfFloat) return true;
-    if (k3510)
-        return bit(type) &
-               (kBF16 | kI8 | kU8 | kI16 | kU16 | kI32 | kU32 | kI64 | kU64);
-    return type == Type::I32 && mode == AscendC::CMPMODE::EQ;
+    if (k3510) return bit(type) & (kBF16 | kI16 | kI32 | kWholes3510);
+    return k2201 && type == Type::I32 && mode == AscendC::CMPMODE::EQ;
 }
 
 /* Cast, 07_0073: pairs and rounding modes (CAST_NONE, the five of whole numbers, ODD).
@@ -129,8 +140,9 @@ inline bool compare_allowed(Type type, AscendC::CMPMODE mode) {
  * 07_0090 of CANN 7.0, bfloat16 to float and int32 by vconv, cce_0049, float to half
  * with ODD and to int32 by the scalar form, 07_0018.
  * 2002: float to int32 with five modes, int32 to float and half to float with none, and
- * float to half with none or ODD are those of the scalar conversion, tik_0044; the other
- * rows are UNSEEN, as is all of 3510 beyond 2201. */
+ * float to half with none or ODD are those of the scalar conversion, tik_0044.
+ * ASSUMED: half to and from int8 and uint8 on 2002 as on 2201, float to float and half to
+ * int32 there, too; all of 3510 as 2201. */
 constexpr uint8_t kNone = 1, kFive = 2 | 4 | 8 | 16 | 32, kOdd = 64,
                   kSix = kNone | kFive;
 struct CastRule {
@@ -152,8 +164,6 @@ constexpr CastRule kCasts[] = {
     {Type::F16, Type::U8, kSix, kSix, kSix},
     {Type::BF16, Type::F32, kNone, 0, kNone},
     {Type::BF16, Type::I32, kFive, 0, kFive},
-    {Type::BF16, Type::F16, 0, 0, kFive},
-    {Type::F16, Type::BF16, 0, 0, kFive},
     {Type::U8, Type::F16, kNone, kNone, kNone},
     {Type::I8, Type::F16, kNone, kNone, kNone},
     {Type::I16, Type::F16, kSix, 0, kSix},

@@ -44,9 +44,6 @@ struct Mix {
 
 inline thread_local Mix* mix = nullptr;
 
-/* Thrown where a core waits for what nobody will set. */
-struct Stuck {};
-
 /* Gives the turn to the next core that is not done; its own if there is no other. */
 inline void pass_turn(Mix& m) {
     State& s = *state;
@@ -185,6 +182,7 @@ inline void run_unit(Mix* m, State* shared, uint32_t unit, void (*run)(void**),
         run(pointers);
         finish_core(*shared);
     } catch (const Stuck&) {
+        m->stuck = true;
     }
     m->done[unit] = true;
     pass_turn(*m);
@@ -210,13 +208,18 @@ void run_block(State& s, void (*run)(void**), void** pointers) {
     third.join();
     /* Whoever ended last has left its core in the state. */
     m.cores[s.unit] = static_cast<Core&>(s);
-    for (uint32_t from = 0; from < uint32_t(kUnits) && !m.stuck; from++)
-        for (uint32_t to = 0; to < uint32_t(kUnits); to++)
-            for (int id = 0; id < kCrossIds; id++)
-                if (m.queues[from][to][id].count) {
-                    at_sync(S, "CrossCoreSetFlag", m.queues[from][to][id].flags[0].line);
-                    report("event", "cross-core flag %d is still set at the end", id);
-                }
+    try {
+        for (uint32_t from = 0; from < uint32_t(kUnits) && !m.stuck; from++)
+            for (uint32_t to = 0; to < uint32_t(kUnits); to++)
+                for (int id = 0; id < kCrossIds; id++)
+                    if (m.queues[from][to][id].count) {
+                        at_sync(S, "CrossCoreSetFlag",
+                                m.queues[from][to][id].flags[0].line);
+                        report("event", "cross-core flag %d is still set at the end",
+                               id);
+                    }
+    } catch (const Stuck&) {
+    }
     static_cast<Core&>(s) = m.cores[0];
     free_buffers(&m.cores[1]);
     free_buffers(&m.cores[2]);

@@ -218,13 +218,16 @@ void pair_reduce(const Local& dst, const Local& src, const Walk& walk, int line)
 void broadcast_blocks(const Local& dst, const Local& src, uint8_t repeats,
                       const AscendC::BrcbRepeatParams& params, int line) {
     begin(V, "Brcb", line);
-    if (dst.size != 2 && dst.size != 4) {
-        report("type", "Brcb does not take %s", name_of(dst.type));
+    if (!require_types("Brcb", kBlockTypes, dst.type)) return;
+    if (kTarget.number == 2002) {
+        report("unsupported", "the twin does not keep the 8 KiB that Brcb takes here");
         return;
     }
     if (!in_unified(dst) || !in_unified(src)) return;
     aligned(dst, 32, "the destination");
     aligned(src, 32, "the source");
+    if (dst.address == src.address)
+        report("overlap", "Brcb's operands may not be the same memory");
     for (uint32_t r = 0; r < repeats; r++) {
         if (!reads(src, uint64_t(r) * 8 * src.size, 8u * src.size)) return;
         for (uint32_t b = 0; b < 8; b++) {

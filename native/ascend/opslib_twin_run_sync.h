@@ -296,6 +296,14 @@ inline void write_notes(State& s) {
     }
 }
 
+/* The lines of waits and barriers that the thread's last launch came to, and how often. */
+struct LineRun {
+    int32_t line;
+    uint32_t runs;
+};
+inline thread_local LineRun lines_run[kSyncLines];
+inline thread_local uint32_t lines_run_count = 0;
+
 struct Launch {
     const char* kernel;
     uint32_t blocks;
@@ -321,6 +329,7 @@ int launch(const Launch& job, void (*run)(void**)) {
     s.cores = job.blocks;
     s.mix = job.mix;
     s.findings = s.seen_count = s.sync_line_count = 0;
+    s.instructions = 0;
     s.report = job.report;
     s.report_bytes = job.report_bytes;
     s.report_used = 0;
@@ -336,16 +345,23 @@ int launch(const Launch& job, void (*run)(void**)) {
         s.arguments[i] = {static_cast<uint8_t*>(job.pointers[i]), bytes, heads};
     }
     for (uint32_t core = 0; core < job.blocks; core++) {
+        if (s.findings && (dropped_line || s.instructions > most_instructions)) break;
         s.core = core;
         if (job.mix) {
             run_block(s, run, job.pointers);
             continue;
         }
         reset_core(s, 0);
-        run(job.pointers);
-        finish_core(s);
+        try {
+            run(job.pointers);
+            finish_core(s);
+        } catch (const Stuck&) {
+        }
     }
     write_notes(s);
+    lines_run_count = s.sync_line_count;
+    for (uint32_t i = 0; i < lines_run_count; i++)
+        lines_run[i] = {s.sync_lines[i].line, s.sync_lines[i].runs};
     for (uint32_t i = 0; i < s.argument_count; i++) free(s.arguments[i].heads);
     for (uint32_t i = 0; job.counters && i < job.n_counters; i++)
         job.counters[i] = i < kCounters ? s.counters[i] : 0;

@@ -239,7 +239,12 @@ void duplicate(const Local& dst, Scalar value, const Walk& walk, int line) {
 void index_ramp(const char* name, const Local& dst, Scalar first, Scalar step,
                 int64_t count, int line) {
     begin(V, name, line);
-    if (!require_types(name, kRampTypes, dst.type)) return;
+    bool index = name[0] == 'C';
+    if (!require_types(name, index ? kRampTypes : kProgressionTypes, dst.type)) return;
+    if (!index && (step.real < 0 || step.whole < 0 || count < 1)) {
+        report("range", "%s with a step below 0, or of nothing", name);
+        return;
+    }
     Walk walk = counted(count);
     if (!in_unified(dst) || !walk_ok(walk, dst.size)) return;
     aligned(dst, 32, "the destination");

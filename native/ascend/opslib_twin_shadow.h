@@ -29,13 +29,20 @@ inline uint32_t new_access(Pool& pool) {
     return ++pool.used;
 }
 
-inline void report_race(const Access& earlier, bool write, const char* where,
-                        uint32_t scope, uint64_t address) {
+/* Of what is in GM the number of its argument follows this one. */
+constexpr uint32_t kGlobalScope = 16;
+
+inline void report_race(const Access& earlier, bool write, uint32_t scope,
+                        uint64_t address) {
     State& s = *state;
     const Instruction& at = s.now;
     bool other_core = earlier.core != s.core, other_unit = earlier.unit != s.unit;
     if (!first_of("race", at.line, earlier.line, scope)) return;
-    char missing[64], extra[640], text[512];
+    char missing[64], extra[640], text[512], where[24];
+    if (scope < kGlobalScope)
+        snprintf(where, sizeof where, "%s", kScopeFacts[scope].name);
+    else
+        snprintf(where, sizeof where, "argument %u", scope - kGlobalScope);
     if (other_core)
         snprintf(missing, sizeof missing, "other core %u", earlier.core);
     else if (other_unit)
@@ -71,8 +78,7 @@ inline void report_race(const Access& earlier, bool write, const char* where,
 /* Records an access of `bytes` bytes from `begin`, a byte offset from the 32 byte
  * aligned place that heads[0] stands for. */
 inline void touch(Pool& pool, uint32_t* heads, uint64_t begin, uint64_t bytes,
-                  bool write, const char* where, uint32_t scope, uint64_t origin,
-                  bool atomic) {
+                  bool write, uint32_t scope, uint64_t origin, bool atomic) {
     State& s = *state;
     const Instruction& at = s.now;
     uint64_t end = begin + bytes;
@@ -109,7 +115,7 @@ inline void touch(Pool& pool, uint32_t* heads, uint64_t begin, uint64_t bytes,
             if (common && (write || seen.write) && !ordered &&
                 !(atomic && seen.atomic)) {
                 uint32_t byte = uint32_t(__builtin_ctz(common));
-                report_race(seen, write, where, scope, block * 32 + byte - origin);
+                report_race(seen, write, scope, block * 32 + byte - origin);
             }
             /* A write hides what came before it.  A read never hides a write: the next
              * reader has to know it, too. */
@@ -200,7 +206,7 @@ OPSLIB_TWIN_APART inline void touch_local(const Local& tensor, uint64_t offset,
                                           uint64_t bytes, bool write) {
     int scope = scope_of(tensor.position);
     touch(state->pool, state->buffers[scope].heads, tensor.address + offset, bytes,
-          write, kScopeFacts[scope].name, uint32_t(scope), 0, false);
+          write, uint32_t(scope), 0, false);
 }
 
 /* Reads by an instruction: bounds, order, poison.  `poison_matters` is false where the
@@ -271,10 +277,9 @@ OPSLIB_TWIN_APART inline bool touch_global(const Global& tensor, uint64_t offset
     uintptr_t base = reinterpret_cast<uintptr_t>(argument->base);
     uint64_t lead = base % 32;
     uint64_t begin = reinterpret_cast<uintptr_t>(tensor.base) + offset - base + lead;
-    char where[24];
-    snprintf(where, sizeof where, "argument %d", int(argument - s.arguments));
-    touch(s.global_pool, argument->heads, begin, bytes, write, where,
-          uint32_t(16 + (argument - s.arguments)), lead, write && s.atomic_mode != 0);
+    touch(s.global_pool, argument->heads, begin, bytes, write,
+          uint32_t(kGlobalScope + (argument - s.arguments)), lead,
+          write && s.atomic_mode != 0);
     return true;
 }
 

@@ -171,13 +171,21 @@ struct State : Core {
     uint64_t findings;
     Seen seen[kSeenLimit];
     uint32_t seen_count;
+    uint64_t instructions;
     char* report;
     uint64_t report_bytes, report_used;
 };
 
 inline thread_local State* state = nullptr;
-/* A line whose wait or barrier is ignored, for mutation tests; 0 for none. */
+/* A line whose wait or barrier is ignored, for mutation tests; 0 for none.  A launch
+ * then ends with its first finding. */
 inline int32_t dropped_line = 0;
+
+/* A launch of more instructions ends with the finding "long"; 0 for any number. */
+inline uint64_t most_instructions = 0;
+
+/* Thrown where a core cannot go on, or need not. */
+struct Stuck {};
 
 inline uint32_t round_up(uint32_t value, uint32_t unit) {
     return (value + unit - 1) / unit * unit;
@@ -220,6 +228,7 @@ inline void write_finding(const char* kind, const Instruction& at, const char* e
         kind, s.kernel, s.core, at.statement, at.line, at.name, kPipeNames[at.pipe],
         extra, text);
     if (length > 0 && size_t(length) < sizeof line) append_line(line, size_t(length));
+    if (dropped_line) throw Stuck();
 }
 
 __attribute__((format(printf, 2, 3))) inline void report(const char* kind,
@@ -237,6 +246,11 @@ __attribute__((format(printf, 2, 3))) inline void report(const char* kind,
 inline void begin(Pipe pipe, const char* name, int line) {
     State& s = *state;
     s.now = {pipe, name, line, ++s.statements};
+    if (most_instructions && ++s.instructions > most_instructions) {
+        report("long", "more than %llu instructions",
+               static_cast<unsigned long long>(most_instructions));
+        throw Stuck();
+    }
     s.issued[pipe]++;
     s.active[pipe]++;
     if (pipe == S) s.clock[S][S] = s.issued[S];

@@ -187,6 +187,13 @@ inline void CreateVecIndex(LocalTensor<T> dst, const T& first, uint32_t count,
     opslib_twin::index_ramp("CreateVecIndex", dst.operand,
                             opslib_twin::scalar_of(first), {1, 1}, count, line);
 }
+/* ArithProgression's name from CANN 8.5 on. */
+template <typename T>
+inline void Arange(const LocalTensor<T>& dst, const T first, const T step,
+                   int32_t count, OPSLIB_TWIN_LINE) {
+    opslib_twin::index_ramp("Arange", dst.operand, opslib_twin::scalar_of(first),
+                            opslib_twin::scalar_of(step), count, line);
+}
 template <typename T>
 inline void ArithProgression(const LocalTensor<T>& dst, const T first, const T step,
                              int32_t count, OPSLIB_TWIN_LINE) {

@@ -51,7 +51,6 @@ struct ops_bfloat {
 #include "opslib_cuda_order.h"
 #include "opslib_cuda_contract.h"
 #include "opslib_cuda_group.h"
-#include "opslib_cuda_attend.h"
 
 /* ------------------------------------------------------------- indices ---- */
 
@@ -63,6 +62,9 @@ OPS_INLINE int64_t ops_quotient(int64_t a, int64_t b) {
 OPS_INLINE int64_t ops_rest(int64_t a, int64_t b) {
     return (a | b) >> 32 ? a % b : (int64_t)((uint32_t)a % (uint32_t)b);
 }
+
+#include "opslib_cuda_attend.h"
+#include "opslib_cuda_attend_rows.h"
 
 /* -------------------------------------------------------------- errors ---- */
 

@@ -7,10 +7,13 @@
  *
  * A weight is a float, and the tensor cores take 16 bits. It goes as PARTS numbers, each
  * the rest of those before, so that the sums are as exact as a float's: 11 + 11 bits for
- * float16, lifted by 2^15 because it has no small numbers, 8 + 8 + 8 for bfloat16. */
+ * float16, lifted by 2^15 because it has no small numbers, 8 + 8 + 8 for bfloat16. Parts
+ * differ in sign, and so would infinities times them: a step whose values are not all
+ * finite goes value by value. */
 #ifndef OPSLIB_CUDA_ATTEND_H
 #define OPSLIB_CUDA_ATTEND_H
 
+#include "opslib_cuda_attend_cut.h"
 #include "opslib_cuda_tile.h"
 
 #define OPS_ATTEND_THREADS 128
@@ -19,10 +22,13 @@
 
 template <class T> struct ops_weight;
 template <> struct ops_weight<ops_half> {
+    /* The bits of an exponent that is not a number's, in two elements, and the lowest. */
+    static constexpr uint32_t top = 0x7c007c00u, lowest = 0x04000400u;
     static constexpr int parts = 2;
     static constexpr float lift = 32768.0f;
 };
 template <> struct ops_weight<ops_bfloat> {
+    static constexpr uint32_t top = 0x7f807f80u, lowest = 0x00800080u;
     static constexpr int parts = 3;
     static constexpr float lift = 1.0f;
 };
@@ -34,14 +40,58 @@ OPS_INLINE int ops_attend_row(int which) {
     return (int)threadIdx.x / OPS_WARP * 16 + which * 8 + ops_lane() / 4;
 }
 
-/* What is subtracted from scores: the finite number nearest to the peak. */
-OPS_INLINE float ops_pivot(float peak) {
-    constexpr float huge = 0x1.fffffep+127f;
-    return peak > huge ? huge : peak < -huge ? -huge : peak;
+template <class T> struct ops_is_pointer { static constexpr bool value = false; };
+template <class T> struct ops_is_pointer<T *> { static constexpr bool value = true; };
+
+/* Begins to copy a tile of rows that begin anywhere: `start(row)` says where, and is only
+ * asked for the `rows` that are there; what is beyond them, and beyond `columns`, is 0. */
+template <class T, int ROWS, int COLUMNS, class Start>
+OPS_INLINE void ops_copy_rows(unsigned char *tile, int64_t rows, int64_t columns, Start start) {
+    typedef ops_tile<T, ROWS, COLUMNS, OPS_ATTEND_THREADS> tiled;
+    constexpr int each = tiled::each, pieces = tiled::pieces;
+    static_assert(OPS_ATTEND_THREADS % pieces == 0, "a thread keeps its piece");
+    const int piece = (int)threadIdx.x % pieces;
+    const int64_t left = columns - piece * each;
+    const int count = left > each ? each : left > 0 ? (int)left : 0;
+    for (int row = (int)threadIdx.x / pieces; row < ROWS; row += OPS_ATTEND_THREADS / pieces) {
+        unsigned char *to = tile + tiled::place(row, piece);
+        if (row >= rows || count == 0) {
+            *(ops_quad *)to = ops_quad();
+            continue;
+        }
+        const T *from = start(row) + piece * each;
+        if (ops_begins_16(from)) {
+            ops_ptx_cp_async16(to, from, count * (int)sizeof(T));
+        } else {
+            union { ops_quad quad; T elements[each]; } both;
+#pragma unroll
+            for (int e = 0; e < each; e++) both.elements[e] = e < count ? from[e] : T();
+            *(ops_quad *)to = both.quad;
+        }
+    }
 }
 
-/* DEEP elements of a query and a key, WIDE of a value: multiples of 16, zeros beyond. */
-template <class T, int DEEP, int WIDE>
+/* Whether what the thread copied has an element that is not finite. */
+template <class T, int ROWS, int COLUMNS>
+OPS_INLINE bool ops_copied_strange(const unsigned char *tile) {
+    typedef ops_tile<T, ROWS, COLUMNS, OPS_ATTEND_THREADS> tiled;
+    constexpr int pieces = tiled::pieces;
+    const int piece = (int)threadIdx.x % pieces;
+    uint32_t found = 0;
+#pragma unroll
+    for (int row = (int)threadIdx.x / pieces; row < ROWS; row += OPS_ATTEND_THREADS / pieces) {
+        const ops_quad four = *(const ops_quad *)(tile + tiled::place(row, piece));
+#pragma unroll
+        for (int w = 0; w < 4; w++)
+            found |= (four.w[w] & ops_weight<T>::top) + ops_weight<T>::lowest;
+    }
+    return (found & 0x80008000u) != 0;
+}
+
+/* DEEP elements of a query and a key, WIDE of a value: multiples of 16, zeros beyond.
+ * HIDDEN: rows of a block may see different values, and what a row does not see has no
+ * effect on it, be it nan. Its weight is then -0, which no exponential is. */
+template <class T, int DEEP, int WIDE, bool HIDDEN>
 struct ops_attention {
     typedef ops_tile<T, OPS_ATTEND_ROWS, DEEP, OPS_ATTEND_THREADS> queries;
     typedef ops_tile<T, OPS_ATTEND_KEYS, DEEP, OPS_ATTEND_THREADS> keys;
@@ -51,18 +101,20 @@ struct ops_attention {
     /* Up to 64 elements of a query stay in registers; of longer ones there is no room. */
     static constexpr bool held = DEEP <= 64;
     uint32_t query[held ? DEEP / 16 : 1][4];
-    const unsigned char *asked;
+    unsigned char *asked;
     float weighted[WIDE / 8][4];
     float peak[2], bare[2];
 
-    /* From the tile of queries, which stays; all threads come by a barrier. */
-    OPS_DEVICE void begin(const unsigned char *tile) {
-        asked = tile;
-        __syncthreads();
-        if constexpr (held) {
-#pragma unroll
-            for (int d = 0; d < DEEP / 16; d++) load(query[d], d);
-        }
+    static constexpr int stage = keys::bytes + values::bytes;
+    static constexpr int bytes = queries::bytes + 2 * stage;
+    int64_t present;
+    /* Whether the warp has rows. */
+    bool live;
+
+    OPS_DEVICE void begin(unsigned char *tiles, int64_t there) {
+        asked = tiles;
+        present = there;
+        live = (int)threadIdx.x / OPS_WARP * 16 < there;
 #pragma unroll
         for (int c = 0; c < WIDE / 8; c++)
 #pragma unroll
@@ -74,24 +126,76 @@ struct ops_attention {
         }
     }
 
+    /* The keys low .. high - 1: `query(row)`, `key(j)` and `value(j)` say where they begin,
+     * or `query(row)` gives a function of the depth; `score(row)` gives one of (j, product),
+     * -inf where a row does not see a key, and `seen(row)` one of j. */
+    template <class Query, class Key, class Value, class Score, class Seen>
+    OPS_DEVICE void pass(int64_t low, int64_t high, int64_t deep, int64_t wide, Query query,
+                         Key key, Value value, Score score, Seen seen) {
+        if (low >= high) return;
+        if constexpr (ops_is_pointer<decltype(query(0))>::value) {
+            ops_copy_rows<T, OPS_ATTEND_ROWS, DEEP>(asked, present, deep, query);
+        } else {
+            queries::fill(asked, present, deep, [&](int row, int l) { return query(row)(l); });
+        }
+        unsigned char *const base = asked + queries::bytes;
+        const auto copy = [&](int number, int64_t from) {
+            unsigned char *const to = base + number * stage;
+            const int64_t left = high - from;
+            ops_copy_rows<T, OPS_ATTEND_KEYS, DEEP>(
+                to, left, deep, [&](int row) { return key(from + row); });
+            ops_copy_rows<T, OPS_ATTEND_KEYS, WIDE>(
+                to + keys::bytes, left, wide, [&](int row) { return value(from + row); });
+            ops_ptx_cp_async_commit();
+        };
+        copy(0, low);
+        int use = 0;
+        for (int64_t first = low; first < high; first += OPS_ATTEND_KEYS) {
+            const unsigned char *const from = base + use * stage;
+            /* The step's tiles have come for this thread, then for all; and all have left
+             * the buffer that is filled now. */
+            ops_ptx_cp_async_wait<0>();
+            const bool own =
+                ops_copied_strange<T, OPS_ATTEND_KEYS, WIDE>(from + keys::bytes);
+            const bool strange = __syncthreads_or(own) != 0;
+            if (held && first == low) load_all();
+            use ^= 1;
+            if (first + OPS_ATTEND_KEYS < high) copy(use, first + OPS_ATTEND_KEYS);
+            if (live) step(from, from + keys::bytes, first, high, strange, score, seen);
+        }
+    }
+
+    OPS_DEVICE void load_all() {
+#pragma unroll
+        for (int d = 0; d < (held ? DEEP / 16 : 0); d++) load(query[d], d);
+    }
     OPS_DEVICE void load(uint32_t (&f)[4], int d) {
         queries::fragment_a(f, asked, (int)threadIdx.x / OPS_WARP * 16, d);
     }
 
-    /* One step: `score(row, key, dot)` is -inf where a row does not see a key. */
-    template <class Score>
+    template <class Score, class Seen>
     OPS_DEVICE void step(const unsigned char *key_tile, const unsigned char *value_tile,
-                         Score score) {
+                         int64_t first, int64_t high, bool strange, Score score, Seen seen) {
         float s[strips][4];
         dots(s, key_tile);
 #pragma unroll
-        for (int k = 0; k < strips; k++)
+        for (int r = 0; r < 2; r++) {
+            const auto scored = score(ops_attend_row(r));
 #pragma unroll
-            for (int e = 0; e < 4; e++)
-                s[k][e] = score(ops_attend_row(e / 2), k * 8 + ops_lane() % 4 * 2 + e % 2,
-                                s[k][e]);
+            for (int k = 0; k < strips; k++)
+#pragma unroll
+                for (int e = 2 * r; e < 2 * r + 2; e++) {
+                    const int64_t j = first + k * 8 + ops_lane() % 4 * 2 + e % 2;
+                    s[k][e] = j < high ? scored(j, s[k][e]) : -__builtin_inff();
+                }
+        }
         weigh(s);
-        gather(s, value_tile);
+        if (strange) {
+            if constexpr (HIDDEN) hide(s, first, high, seen);
+            gather_one_by_one(s, value_tile);
+        } else {
+            gather(s, value_tile);
+        }
     }
 
     OPS_DEVICE void dots(float (&s)[strips][4], const unsigned char *tile) {
@@ -129,9 +233,7 @@ struct ops_attention {
                 const float other = ops_shuffle(high, ops_lane() ^ by);
                 high = other > high ? other : high;
             }
-            const float pivot = ops_pivot(high);
-            const float factor =
-                peak[r] == -__builtin_inff() ? 0.0f : ops_exp_f32(ops_pivot(peak[r]) - pivot);
+            const float pivot = ops_pivot(high), factor = ops_rescale(peak[r], pivot);
             peak[r] = high;
             float sum = bare[r] * factor;
 #pragma unroll
@@ -173,6 +275,47 @@ struct ops_attention {
         }
     }
 
+    /* Gives what a row does not see the weight -0. */
+    template <class Seen>
+    OPS_DEVICE void hide(float (&p)[strips][4], int64_t first, int64_t high, Seen seen) {
+#pragma unroll
+        for (int r = 0; r < 2; r++) {
+            const auto visible = seen(ops_attend_row(r));
+#pragma unroll
+            for (int k = 0; k < strips; k++)
+#pragma unroll
+                for (int e = 2 * r; e < 2 * r + 2; e++) {
+                    const int64_t j = first + k * 8 + ops_lane() % 4 * 2 + e % 2;
+                    if (j < high && !visible(j)) p[k][e] = -0.0f;
+                }
+        }
+    }
+    /* As `gather`, without what has the weight -0: rare, so it need not be fast. */
+    OPS_DEVICE void gather_one_by_one(float (&p)[strips][4], const unsigned char *tile) {
+#pragma unroll
+        for (int k = 0; k < strips; k++)
+#pragma unroll 1
+            for (int l = 0; l < 8; l++) {
+                float w[2];
+#pragma unroll
+                for (int r = 0; r < 2; r++) {
+                    const float own = l % 2 ? p[k][2 * r + 1] : p[k][2 * r];
+                    w[r] = ops_shuffle(own, ops_lane() / 4 * 4 + l / 2) * ops_weight<T>::lift;
+                }
+#pragma unroll
+                for (int c = 0; c < WIDE / 8; c++)
+#pragma unroll
+                    for (int x = 0; x < 2; x++) {
+                        const int column = ops_lane() % 4 * 2 + x;
+                        const float v =
+                            (float)((const T *)(tile + values::place(k * 8 + l, c)))[column];
+#pragma unroll
+                        for (int r = 0; r < 2; r++)
+                            if (w[r] != 0 || 1 / w[r] > 0) weighted[c][2 * r + x] += w[r] * v;
+                    }
+            }
+    }
+
     /* Two neighbouring weights as the q-th register of each part. */
     template <int PARTS>
     static OPS_DEVICE void split(uint32_t (&a)[PARTS][4], int q, float x, float y) {
@@ -187,21 +330,24 @@ struct ops_attention {
         }
     }
 
-    /* Calls `row(number, peak, bare)` for the thread's rows, by one thread of each, and
-     * `element(number, column, peak, bare, weighted)` for its places. */
-    template <class Row, class Element>
-    OPS_DEVICE void end(Row row, Element element) {
+    /* `finish(row, peak, bare, first)` is called by the threads of each row, of which one is
+     * the first, and gives a function of (column, weighted sum). */
+    template <class Finish>
+    OPS_DEVICE void end(int64_t wide, Finish finish) {
 #pragma unroll
         for (int r = 0; r < 2; r++) {
 #pragma unroll
             for (int by = 1; by < 4; by *= 2) bare[r] += ops_shuffle(bare[r], ops_lane() ^ by);
-            if (ops_lane() % 4 == 0) row(ops_attend_row(r), peak[r], bare[r]);
+            if (ops_attend_row(r) >= present) continue;
+            const auto element = finish(ops_attend_row(r), ops_final_peak(peak[r], bare[r]),
+                                        bare[r], ops_lane() % 4 == 0);
 #pragma unroll
             for (int c = 0; c < WIDE / 8; c++)
 #pragma unroll
-                for (int e = 2 * r; e < 2 * r + 2; e++)
-                    element(ops_attend_row(r), c * 8 + ops_lane() % 4 * 2 + e % 2, peak[r],
-                            bare[r], weighted[c][e] * (1 / ops_weight<T>::lift));
+                for (int e = 2 * r; e < 2 * r + 2; e++) {
+                    const int column = c * 8 + ops_lane() % 4 * 2 + e % 2;
+                    if (column < wide) element(column, weighted[c][e] * (1 / ops_weight<T>::lift));
+                }
         }
     }
 };

@@ -46,6 +46,15 @@ struct ops_side {
     }
 };
 
+OPS_INLINE int ops_warp_row() { return (int)threadIdx.x / OPS_WARP / 2; }
+OPS_INLINE int ops_warp_column() { return (int)threadIdx.x / OPS_WARP % 2; }
+/* Where a sum of an M x N block lies in shared memory. Fragments are pairs of neighbours in
+ * eight rows: four of these meet four sets of banks. */
+template <int N>
+OPS_INLINE int ops_sum_place(int row, int column) {
+    return row * N + (column ^ row % 4 * 8);
+}
+
 /* The sums of one thread: a quarter of the block is its warp's, 16 x 8 of that at a time
  * are one instruction's, and four of these are its own. */
 template <class Sum, int M, int N>
@@ -60,10 +69,21 @@ struct ops_sums {
 #pragma unroll
                 for (int e = 0; e < 4; e++) of[i][j][e] = 0;
     }
+    OPS_DEVICE void put(Sum *to) const {
+        const int l = ops_lane();
+#pragma unroll
+        for (int i = 0; i < M / 32; i++)
+#pragma unroll
+            for (int j = 0; j < N / 16; j++)
+#pragma unroll
+                for (int half = 0; half < 2; half++) {
+                    const int row = ops_warp_row() * (M / 2) + i * 16 + half * 8 + l / 4;
+                    const int column = ops_warp_column() * (N / 2) + j * 8 + l % 4 * 2;
+                    const Sum pair[2] = {of[i][j][half * 2], of[i][j][half * 2 + 1]};
+                    ops_store(to + ops_sum_place<N>(row, column), pair);
+                }
+    }
 };
-
-OPS_INLINE int ops_warp_row() { return (int)threadIdx.x / OPS_WARP / 2; }
-OPS_INLINE int ops_warp_column() { return (int)threadIdx.x / OPS_WARP % 2; }
 
 /* Adds the products of one tile of each side. */
 template <class T, int M, int N, bool A_TURNED, bool B_TURNED, class Sum>
@@ -91,19 +111,39 @@ OPS_INLINE void ops_multiply(ops_sums<Sum, M, N> &sums, const unsigned char *a,
     }
 }
 
-/* Calls `store(i, j, sums...)` for each place of the block that is the thread's. */
-template <int M, int N, class Store, class... Sum>
-OPS_INLINE void ops_each_sum(Store store, const ops_sums<Sum, M, N> &...sums) {
-    const int l = ops_lane();
-#pragma unroll
-    for (int i = 0; i < M / 32; i++)
-#pragma unroll
-        for (int j = 0; j < N / 16; j++)
-#pragma unroll
-            for (int e = 0; e < 4; e++)
-                store(ops_warp_row() * (M / 2) + i * 16 + e / 2 * 8 + l / 4,
-                      ops_warp_column() * (N / 2) + j * 8 + l % 4 * 2 + e % 2,
-                      sums.of[i][j][e]...);
+/* Calls `store(row, column, sums...)` with the COUNT sums of a place, `step` apart. */
+template <int COUNT, class Sum, class Store, class... Found>
+OPS_INLINE void ops_with_sums(const Sum *from, int step, Store store, int row, int column,
+                              Found... found) {
+    if constexpr (COUNT == 0)
+        store(row, column, found...);
+    else
+        ops_with_sums<COUNT - 1>(from + step, step, store, row, column, found..., *from);
+}
+
+/* The same for all places, whose sums the block's threads have put into shared memory:
+ * neighbouring threads store neighbours, and the text of a store, with the divisions of
+ * its indices, is there four times and not for each sum that a thread has. */
+template <int M, int N, int COUNT, int THREADS, class Sum, class Store>
+OPS_INLINE void ops_each_place(const Sum *sums, Store store) {
+    __syncthreads();
+#pragma unroll 4
+    for (int e = (int)threadIdx.x; e < M * N; e += THREADS) {
+        const int row = e / N, column = e % N;
+        ops_with_sums<COUNT>(sums + ops_sum_place<N>(row, column), M * N, store, row, column);
+    }
+}
+
+/* Calls `store(row, column, sums...)` for each place of the block, through the shared memory
+ * that the tiles were in. */
+template <int M, int N, class Store, class Sum, class... More>
+OPS_INLINE void ops_each_sum(unsigned char *shared, Store store, const ops_sums<Sum, M, N> &first,
+                             const ops_sums<More, M, N> &...more) {
+    Sum *to = (Sum *)shared;
+    __syncthreads();
+    first.put(to);
+    (more.put(to += M * N), ...);
+    ops_each_place<M, N, 1 + sizeof...(More), OPS_CONTRACT_THREADS>((const Sum *)shared, store);
 }
 
 /* Blocks of M x N sums. */

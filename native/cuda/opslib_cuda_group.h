@@ -8,7 +8,7 @@
 #define OPSLIB_CUDA_GROUP_H
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || defined(OPSLIB_CUDA_SIM)
 
-#include "opslib_cuda_tile.h"
+#include "opslib_cuda_contract.h"
 
 #define OPS_GROUP_THREADS 256
 #define OPS_GROUP_BYTES 128
@@ -33,6 +33,7 @@ struct ops_group_side {
     }
     template <class Value>
     static OPS_DEVICE void fill(unsigned char *to, int64_t lanes, int64_t deep, Value value) {
+#pragma unroll 1
         for (int a = 0; a < LANES / 64; a++) {
             if constexpr (TURNED)
                 tile::fill(to + a * atom, deep, lanes - a * 64, [&](int row, int column) {
@@ -59,6 +60,21 @@ struct ops_group_sums {
     OPS_DEVICE void clear() {
 #pragma unroll
         for (int i = 0; i < N / 2; i++) of[i] = 0;
+    }
+    /* Into planes of M x COLUMNS. */
+    template <int COLUMNS>
+    OPS_DEVICE void put(Sum *to) {
+        ops_ptx_wgmma_hold(of);
+        const int l = ops_lane();
+#pragma unroll
+        for (int i = 0; i < N / 4; i++) {
+            const int row = (int)threadIdx.x / OPS_WARP * 16 + i % 2 * 8 + l / 4;
+            const int column = i / 2 * 8 % COLUMNS + l % 4 * 2;
+            const Sum pair[2] = {of[i * 2], of[i * 2 + 1]};
+            ops_store(to + i / 2 * 8 / COLUMNS * (M * COLUMNS) +
+                          ops_sum_place<COLUMNS>(row, column),
+                      pair);
+        }
     }
 };
 
@@ -96,12 +112,12 @@ OPS_INLINE void ops_group_multiply(ops_group_sums<Sum, M, N> &sums, const unsign
                                           ops_group_side<T, N, B_TURNED>::quarter(b, 0, step));
 }
 
-/* As ops_pipeline. Products are still under way when the next ones begin, so a buffer is
- * filled again two turns later, and `stage` is STAGES - 2 ahead. */
-template <int STAGES, class Stage, class Multiply>
-OPS_INLINE void ops_group_pipeline(int64_t deep, int step, Stage stage, Multiply multiply) {
+/* As ops_pipeline. OPEN products are still under way when the next ones begin, so a buffer
+ * is filled again two turns later, and `stage` is STAGES - 2 ahead. */
+template <int STAGES, int OPEN, class Stage, class Multiply>
+OPS_INLINE void ops_group_walk(int64_t deep, int step, Stage stage, Multiply multiply) {
     const int64_t tiles = (deep + step - 1) / step;
-#pragma unroll
+#pragma unroll 1
     for (int s = 0; s < STAGES - 2; s++) {
         if (s < tiles) stage(s, (int64_t)s * step);
         ops_ptx_cp_async_commit();
@@ -118,21 +134,44 @@ OPS_INLINE void ops_group_pipeline(int64_t deep, int step, Stage stage, Multiply
         ops_ptx_wgmma_fence();
         multiply(use, t * step);
         ops_ptx_wgmma_commit();
-        ops_ptx_wgmma_wait<1>();
+        ops_ptx_wgmma_wait<OPEN>();
         use = use + 1 == STAGES ? 0 : use + 1;
         next = next + 1 == STAGES ? 0 : next + 1;
     }
     ops_ptx_wgmma_wait<0>();
 }
 
-/* Calls `store(i, j, sums...)` for each place of the block that is the thread's. */
-template <int M, int N, class Store, class... Sum>
-OPS_INLINE void ops_group_each_sum(Store store, ops_group_sums<Sum, M, N> &...sums) {
-    (ops_ptx_wgmma_hold(sums.of), ...);
-    const int l = ops_lane(), row = (int)threadIdx.x / OPS_WARP * 16 + l / 4;
-#pragma unroll
-    for (int i = 0; i < N / 2; i++)
-        store(row + i / 2 % 2 * 8, i / 4 * 8 + l % 4 * 2 + i % 2, sums.of[i]...);
+/* The walk of sides that are all `aligned`, or not: `stage(number, first, aligned)`. With
+ * both kinds of copies in one loop ptxas gives up on products that stay open (C7515). */
+template <int STAGES, class Stage, class Multiply>
+OPS_INLINE void ops_group_pipeline(int64_t deep, int step, bool aligned, Stage stage,
+                                   Multiply multiply) {
+    if (aligned)
+        ops_group_walk<STAGES, 1>(
+            deep, step, [&](int to, int64_t first) { stage(to, first, true); }, multiply);
+    else
+        ops_group_walk<STAGES, 0>(
+            deep, step, [&](int to, int64_t first) { stage(to, first, false); }, multiply);
+}
+
+/* As ops_each_sum. */
+template <int M, int N, class Store, class Sum, class... More>
+OPS_INLINE void ops_group_each_sum(unsigned char *shared, Store store,
+                                   ops_group_sums<Sum, M, N> &first,
+                                   ops_group_sums<More, M, N> &...more) {
+    Sum *to = (Sum *)shared;
+    __syncthreads();
+    first.template put<N>(to);
+    (more.template put<N>(to += M * N), ...);
+    ops_each_place<M, N, 1 + sizeof...(More), OPS_GROUP_THREADS>((const Sum *)shared, store);
+}
+/* Of two sums with one left side, made by one product: N of one, N of the other. */
+template <int M, int N, class Store, class Sum>
+OPS_INLINE void ops_group_each_pair(unsigned char *shared, Store store,
+                                    ops_group_sums<Sum, M, 2 * N> &sums) {
+    __syncthreads();
+    sums.template put<N>((Sum *)shared);
+    ops_each_place<M, N, 2, OPS_GROUP_THREADS>((const Sum *)shared, store);
 }
 
 #endif

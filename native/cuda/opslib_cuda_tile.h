@@ -43,10 +43,13 @@ struct ops_tile {
         }
     }
 
-    /* A tile of computed elements, given row and column. */
+    /* A tile of computed elements, given row and column. An element's text may be long, and
+     * ptxas takes a minute for some dozens of copies of it: the loops stay loops, but for
+     * the elements of a piece. */
     template <class Value>
     static OPS_DEVICE void fill(unsigned char *tile, int64_t rows, int64_t columns,
                                 Value value) {
+#pragma unroll 1
         for (int i = (int)threadIdx.x; i < ROWS * pieces; i += THREADS) {
             const int row = i / pieces, piece = i % pieces;
             union { ops_quad quad; T elements[each]; } both;
@@ -113,7 +116,7 @@ OPS_INLINE void ops_mma(uint8_t, int32_t (&sum)[4], const uint32_t (&a)[4],
 template <int STAGES, class Stage, class Multiply>
 OPS_INLINE void ops_pipeline(int64_t deep, int step, Stage stage, Multiply multiply) {
     const int64_t tiles = (deep + step - 1) / step;
-#pragma unroll
+#pragma unroll 1
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < tiles) stage(s, (int64_t)s * step);
         ops_ptx_cp_async_commit();

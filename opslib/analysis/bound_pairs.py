@@ -249,7 +249,9 @@ class Pairs(Algebra[Value]):
                         for s in (-1, 1)
                     )
                     moved = np.maximum(np.abs(low), np.abs(high))
-                    error = np.where(error > 0, moved, 0)
+                    moved = np.where(error > 0, moved, 0)
+                    within = _fits(value.value, error, target)
+                    error = np.where(within, moved, np.inf)
                 return _paired(result, error)
             exact = source.is_float and source.mantissa <= target.mantissa
             exact = exact and (source.name, target.name) != ("bfloat16", "float16")
@@ -407,6 +409,17 @@ class Pairs(Algebra[Value]):
         error += np.where(count > 0, _gamma(count, unit) * (size + error), 0)
         largest = _limit(monoid.state[0], "max")
         error[(count > 0) & (size + error > largest)] = np.inf
+
+
+def _fits(value: Array, error: Array, target: DType) -> Array:
+    """Where an integer type surely holds a float; false for nan.
+
+    What a conversion gives elsewhere is left open by C, NumPy, PyTorch and XLA, and
+    differs between processors.
+    """
+    info = np.iinfo(target.numpy)
+    low, high = np.trunc(value - error), np.trunc(value + error)
+    return np.asarray((low >= float(info.min)) & (high < float(info.max + 1)))
 
 
 # x times a function that falls to zero.

@@ -22,10 +22,14 @@ from opslib.ir.binding import (
 )
 from opslib.ir.view import View
 from opslib.language import syntax
-from opslib.language.tree import walk
+from opslib.language.functions import PACK_FUNCTIONS
+from opslib.language.tree import names, walk
 
 # Functions under which merging neighbours changes nothing but the number of axes.
 _NEUTRAL = frozenset({"drop", "head", "tail", "weave", "at", "prod", "ravel"})
+
+# Which argument of them is an attribute that says where.
+_PLACES = {"drop": 1, "head": 1, "tail": 1, "weave": 2, "at": 1, "on": 0}
 
 # Packs of so many axes get none in front: NumPy's arrays have 64 at most.
 _DEEP = 32
@@ -38,7 +42,8 @@ def mergeable_packs(operator: syntax.Operator) -> Mapping[str | None, str | None
     """Packs whose axes may merge, each with the attribute that splits it (or None).
 
     The anonymous pack always may. A named one may unless the spec does arithmetic on
-    packs, asks for its rank, or has an attribute with an entry for each axis.
+    packs, computes with the number, place or length of an axis, or has an attribute
+    with an entry for each axis.
     """
     result: dict[str | None, str | None] = {None: None}
     splitting: dict[str, list[str]] = {}
@@ -49,17 +54,14 @@ def mergeable_packs(operator: syntax.Operator) -> Mapping[str | None, str | None
             splitting.setdefault(str(kind.pack), []).append(p.name)
         elif isinstance(kind.count, syntax.Pack) or kind.kind == "shape":
             return result
-    for node in walk((operator.parameters, operator.results, operator.definitions)):
-        if isinstance(node, syntax.Pack) and not _plain(node.value):
-            return result
-        if isinstance(node, syntax.Apply) and node.function in ("rank", "unravel"):
-            return result
-    for require in operator.clauses.requires:
-        if any(
-            isinstance(n, syntax.Apply) and n.function == "rank"
-            for n in walk(require.condition)
-        ):
-            continue  # Decided before merging.
+    read = {p.name for p in operator.tensors}
+    # A condition on sizes alone is decided before anything is merged.
+    later = [
+        r.condition for r in operator.clauses.requires if read & set(names(r.condition))
+    ]
+    roots = (operator.parameters, operator.results, operator.definitions, *later)
+    if _counts_axes(operator, roots, {n for k in splitting.values() for n in k}):
+        return result
     for p in operator.tensors:
         assert isinstance(p.type, syntax.TensorType)
         for axis in p.type.axes:
@@ -69,6 +71,54 @@ def mergeable_packs(operator: syntax.Operator) -> Mapping[str | None, str | None
                 if len(attributes) <= 1:
                     result[name] = attributes[0] if attributes else None
     return result
+
+
+def _counts_axes(
+    operator: syntax.Operator, roots: tuple[Any, ...], attributes: set[str]
+) -> bool:
+    """Whether anything in `roots` would have another value after merging."""
+    packs = {name for p in operator.tensors for name in _named_packs(p.type)}
+    nodes = list(walk(roots))
+    # One product for all axes of a pack is that of the merged ones: prod(on(a, s, 1)).
+    products = [
+        n.arguments[0]
+        for n in nodes
+        if isinstance(n, syntax.Apply) and n.function == "prod"
+    ]
+    placing = 0
+    for node in nodes:
+        if isinstance(node, syntax.Pack) and not _plain(node.value):
+            return True
+        if not isinstance(node, syntax.Apply) or node.function not in PACK_FUNCTIONS:
+            continue
+        factor = node.function == "on" and any(node is p for p in products)
+        if factor and any(not _factors(a) for a in node.arguments[1:]):
+            return True
+        if not factor and node.function not in _NEUTRAL | {"count"}:
+            return True
+        place = _PLACES.get(node.function)
+        given = None if place is None else node.arguments[place]
+        known = isinstance(given, syntax.Name) and given.name in attributes
+        placing += known
+        if node.function == "at" and not known:
+            return True
+        # The product of indices is none of the flat index.
+        if node.function == "prod" and set(names(node)) - packs - attributes:
+            return True
+    # An axis that stands anywhere else is a number.
+    mentioned = [n for n in nodes if isinstance(n, syntax.Name)]
+    return sum(n.name in attributes for n in mentioned) > placing
+
+
+def _factors(value: syntax.Expression) -> bool:
+    """A pack of sizes, or the number that changes no product."""
+    return isinstance(value, syntax.Name) or (
+        isinstance(value, syntax.Number) and value.value == 1
+    )
+
+
+def _named_packs(kind: Any) -> list[str]:
+    return [n for a in kind.axes if isinstance(a, syntax.Pack) for n in names(a)]
 
 
 def _plain(value: syntax.Expression | None) -> bool:

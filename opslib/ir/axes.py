@@ -15,6 +15,7 @@ from opslib.ir.statics import (
     StaticScope,
     evaluate,
     evaluate_pack,
+    place_of,
 )
 from opslib.ir.view import View
 from opslib.language import syntax
@@ -165,7 +166,7 @@ def _tags(axis: syntax.Expression, scope: StaticScope, count: int) -> list[Tag]:
     if isinstance(value, syntax.Apply) and value.function in ("drop", "head", "tail"):
         source = value.arguments[0]
         if isinstance(source, syntax.Name):
-            axis_value = evaluate(value.arguments[1], scope)
+            axis_value = place_of(value.arguments[1], scope)
             gap = isinstance(axis_value, int)
             axes = (axis_value,) if gap else axis_value
             rank = len(scope.packs[source.name])
@@ -186,6 +187,6 @@ def _kept_positions(
     if isinstance(node, syntax.Apply) and node.function == "drop":
         arguments = node.arguments
         if len(arguments) > 2 and evaluate(arguments[2], scope):
-            axes: tuple[int, ...] = evaluate(arguments[1], scope)
+            axes: tuple[int, ...] = place_of(arguments[1], scope)
             return axes
     return ()

@@ -112,7 +112,8 @@ def evaluate(node: syntax.Expression, scope: StaticScope) -> Any:
             return None
         case syntax.Name():
             if node.name in scope.values:
-                return scope.values[node.name]
+                found = scope.values[node.name]
+                return _single(found) if _is_position(found) else found
             if node.name == "pi":
                 return math.pi
             raise NotStatic(node.name)
@@ -198,6 +199,18 @@ def _argument(node: syntax.Expression | None) -> syntax.Expression:
 
 def _single(axis: Any) -> int:
     return int(axis[0]) if isinstance(axis, tuple) else int(axis)
+
+
+def _is_position(value: Any) -> bool:
+    """Whether this is one axis: where a number is wanted, its position is meant."""
+    return isinstance(value, tuple) and len(value) == 1
+
+
+def place_of(node: syntax.Expression, scope: StaticScope) -> Any:
+    """An argument that says where: a tuple of axes, or an int for a gap."""
+    if isinstance(node, syntax.Name) and node.name in scope.values:
+        return scope.values[node.name]
+    return evaluate(node, scope)
 
 
 def _along(node: syntax.Along, scope: StaticScope) -> Any:
@@ -288,14 +301,14 @@ def _pack_function(node: syntax.Apply, scope: StaticScope) -> Any:
     match node.function:
         case "drop":
             entries = evaluate_pack(arguments[0], scope)
-            axes = evaluate(arguments[1], scope)
+            axes = place_of(arguments[1], scope)
             kept = len(arguments) > 2 and evaluate(arguments[2], scope)
             if kept:
                 return [1 if k in axes else n for k, n in enumerate(entries)]
             return [n for k, n in enumerate(entries) if k not in axes]
         case "head" | "tail":
             entries = evaluate_pack(arguments[0], scope)
-            axis = evaluate(arguments[1], scope)
+            axis = place_of(arguments[1], scope)
             gap = isinstance(axis, int)
             position = axis if gap else axis[0]
             if node.function == "head":
@@ -306,10 +319,10 @@ def _pack_function(node: syntax.Apply, scope: StaticScope) -> Any:
             return packs.swap(evaluate_pack(arguments[0], scope), *places)
         case "permute":
             entries = evaluate_pack(arguments[0], scope)
-            order = evaluate(arguments[1], scope)
+            order = place_of(arguments[1], scope)
             return entries[::-1] if order is None else packs.permute(entries, order)
         case "on":
-            axes = evaluate(arguments[0], scope)
+            axes = place_of(arguments[0], scope)
             chosen, other = (pack_value(a, scope) for a in arguments[1:])
             ranks = [len(v) for v in (chosen, other) if isinstance(v, list)]
             if not ranks:

@@ -32,6 +32,11 @@ def check_values(context: Context) -> None:
         items = [item for target in definition.targets for item in target.items]
         bound = {item.name for item in items if isinstance(item, Name)}
         _check(context, definition.value, bound)
+    for require in context.operator.clauses.requires:
+        _check(context, require.condition, set())
+    for result in context.operator.results:
+        for axis in result.type.axes:
+            _check(context, axis, set())
 
 
 def _check(context: Context, node: Node, bound: set[str]) -> None:

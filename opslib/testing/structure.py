@@ -168,6 +168,14 @@ def is_exact(program: Program) -> bool:
     )
 
 
+def makes_integers(program: Program) -> bool:
+    """Whether floats become integers, which is left open where they do not fit."""
+    return any(
+        isinstance(n, Cast) and n.dtype.is_integer and n.value.dtype.is_float
+        for n in reachable(program)
+    )
+
+
 def _computes_floats(node: Prim | Fold | Scan) -> bool:
     if isinstance(node, Prim):
         comparing = node.op in _WHOLE and node.op not in ("add", "sub", "mul")

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import opslib
 from opslib.analysis.bound import (
     Arithmetic,
     Judgement,
@@ -203,3 +204,16 @@ def test_scatter_and_scan_have_bounds(programs: ModuleType) -> None:
     judgement = judged(programs, "cumsum", x=x)
     assert worst(judgement, np.cumsum(x, -1)) <= 1
     assert worst(judgement, np.cumsum(x[:, ::-1], -1)) > 1
+
+
+@pytest.mark.parametrize("target", ["int8", "uint8", "int32", "uint64", "int64"])
+def test_what_no_integer_type_holds_is_left_open(target: str) -> None:
+    """Anything may come of nan, and of numbers that do not fit; cut ones do."""
+    info = np.iinfo(target)
+    inside = [info.min - 0.75 if info.bits == 8 else info.min, -0.75, 1.5, 100]
+    outside = [np.nan, np.inf, -np.inf, 1e20, float(info.max) + 1, info.min * 4 - 4]
+    for dtype in ("float32", "float64"):
+        x = np.array(inside + outside, dtype)
+        (bound,) = opslib.astype.bound(x, dtype=target)
+        np.testing.assert_array_equal(bound[: len(inside)], 0)
+        np.testing.assert_array_equal(bound[len(inside) :], np.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -117,3 +118,57 @@ def test_the_rank_of_kernels_stays_small() -> None:
     assert len(opslib.sum.plan(x).merged.inputs[0].view.extents) == 2
     plan = opslib.softmax.plan(x, axis=3)
     assert len(plan.merged.inputs[0].view.extents) <= 3
+
+
+NUMBERS = {
+    "x + d": lambda shape, d: d % len(shape),
+    "x * 1 + (100 if d > 1 else 7)": lambda shape, d: (
+        100 if d % len(shape) > 1 else 7
+    ),
+    "x + at(s, d)": lambda shape, d: shape[d],
+    "x + at(s, 0)": lambda shape, d: shape[0],
+    "x + total(s)": lambda shape, d: sum(shape),
+    "x + total(drop(s, d))": lambda shape, d: sum(shape) - shape[d],
+    "x + prod(head(s, d))": lambda shape, d: math.prod(shape[: d % len(shape)]),
+    "x + rank(s) - d": lambda shape, d: len(shape) - d % len(shape),
+}
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers_of_axes_are_those_of_the_call(text: str) -> None:
+    """What an operator computes with positions and lengths is of unmerged axes."""
+    value = text.replace("x", "x[...i]", 1)
+    spec = f"op placed(x: T[...s], d: axis[s]) -> y: T[...s]\n    y[...i] = {value}"
+    placed = opslib.op(spec)
+    for shape in [(2, 3, 4), (5,), (3, 1, 2)]:
+        x = np.zeros(shape, np.float32)
+        for d in range(-len(shape), len(shape)):
+            want = np.full(shape, NUMBERS[text](shape, d))
+            for backend in BACKENDS:
+                got = placed(x, d, backend=backend)
+                np.testing.assert_array_equal(got, want, f"{backend} {shape} {d}")
+
+
+def test_sums_of_indices_are_those_of_the_call() -> None:
+    diagonal = opslib.op(
+        "op sloped(x: T[...s]) -> y: T[...s]\n    y[...i] = x[...i] + total(i)"
+    )
+    x = np.zeros((2, 3, 4), np.float32)
+    for backend in BACKENDS:
+        got = diagonal(x, backend=backend)
+        np.testing.assert_array_equal(got, np.indices(x.shape).sum(0))
+
+
+def test_an_axis_decides_a_shape() -> None:
+    """An axis is a number in the shape of a result and in `requires` too."""
+    rows = opslib.op(
+        "op rows(x: T[...s], d: axis[s]) -> y: T[d, 2]\n"
+        "    y[i, j] = i + 2 * j\n"
+        '    requires d > 0 : "not the first axis"'
+    )
+    x = np.zeros((2, 3, 4), np.float32)
+    for backend in BACKENDS:
+        got = rows(x, -1, backend=backend)
+        np.testing.assert_array_equal(got, [[0, 2], [1, 3]])
+        with pytest.raises(opslib.ArgumentError, match="not the first axis"):
+            rows(x, -3, backend=backend)

@@ -24,7 +24,8 @@ KINDS = {
     "cache": "cache", "cache_line": "cache", "cache_whole": "cache",
     "block_count": "range", "padding": "range",
     "mask_lanes": "range", "mask_of_bytes": "type", "compare_count": "range",
-    "reduce_repeats": "range",
+    "reduce_repeats": "range", "progression": "range",
+    "brcb_in_place": "overlap",
     "work_size": "extent", "overlap": "overlap", "cast_overlap": "overlap",
     "work_overlap": "overlap",
     "bf16": "type", "i8": "type", "cast_pair": "type", "cast_mode": "type",
@@ -87,6 +88,7 @@ def test_what_differs_between_the_chips() -> None:
     assert run("good_bf16", target=2002).kinds >= {"unsupported", "type"}
     assert run("bad_core", target=2002).findings == 0  # cube and vector in one core
     assert run("good_cache", target=2002).kinds == {"unsupported"}
+    assert "unsupported" in run("good_brcb_in_place", target=2002).kinds
 
 
 def test_copies_of_blocks_may_reach_behind_an_argument() -> None:

@@ -131,7 +131,10 @@ def test_duplicate_and_ramps(twin: Twin) -> None:
     check(twin, "duplicate_f16", [], np.full(5, 1.5, F16))
     # CreateVecIndex, 07_0224: firstValue, firstValue + 1, ...
     check(twin, "ramp_i32", [], np.array([7, 8, 9, 10, 11, 12], I32))
-    check(twin, "progression_f32", [], np.array([1, 0.5, 0, -0.5, -1], F32))
+    # 07_0856: from the first value on by a step that is not below 0; 07_0090: by 1.
+    for name in ("progression_f32", "arange_f32"):
+        check(twin, name, [], np.array([-1, -0.5, 0, 0.5, 1], F32))
+    check(twin, "ramp_f32", [], np.array([-2, -1, 0, 1, 2], F32))
 
 
 def test_masks_leave_the_other_lanes_alone(twin: Twin) -> None:

@@ -95,8 +95,10 @@ def _closed(tiles: Tiles, spaced: str, tensor: str, ctype: str, count: str) -> s
 def ramps(tiles: Tiles) -> Iterator[Instruction]:
     """Fills the tensors that a kernel reads and never changes."""
     if "ramp" in tiles.all:
-        text = "ArithProgression(ramp, 0.0f, 1.0f, TILE);"
+        text = "CreateVecIndex(ramp, 0.0f, TILE);"
         yield Instruction("V", text, (Access("ramp", True),))
     if "blocks_at" in tiles.all:
-        text = f"ArithProgression(blocks_at, 0, {BLOCK}, TILE);"
-        yield Instruction("V", text, (Access("blocks_at", True),))
+        written = (Access("blocks_at", True),)
+        yield Instruction("V", "CreateVecIndex(blocks_at, 0, TILE);", written)
+        text = f"Muls(blocks_at, blocks_at, {BLOCK}, TILE);"
+        yield Instruction("V", text, (Access("blocks_at", False), *written))

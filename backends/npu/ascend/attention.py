@@ -46,6 +46,7 @@ from opslib.lowering.skeletons.contraction import plain_read
 from opslib.lowering.skeletons.streaming import Streaming
 
 from ..targets import AscendTarget
+from .across import answers
 from .contraction import show_arguments
 from .cube import MOST_PITCH
 from .flags import insert_flags
@@ -143,8 +144,9 @@ def lower(
     except Cannot:
         return None
     chip, addresses = [], {}
-    for launch in launches:
-        insert_flags(launch, target.event_ids)
+    back = answers(*(launch.body for launch in launches))
+    for launch, known in zip(launches, back, strict=True):
+        insert_flags(launch, target.event_ids, known)
         chip += launch.buffers
         addresses.update(launch.addresses)
     both = Launch(

@@ -58,11 +58,13 @@ class HalfPrinter:
 
     def set_flag(self, name: str, pipe: str) -> None:
         """Tells the cores of the other kind that `pipe` has done its part."""
-        self.issue(pipe, f"CrossCoreSetFlag<2, PIPE_{pipe}>({name});")
+        text = f"CrossCoreSetFlag<2, PIPE_{pipe}>({name});"
+        self.printer.lines.append(Instruction(pipe, text, tells=name))
 
     def wait_flag(self, name: str) -> None:
         """Waits for the cores of the other kind."""
-        self.issue("S", f"CrossCoreWaitFlag({name});")
+        text = f"CrossCoreWaitFlag({name});"
+        self.printer.lines.append(Instruction("S", text, hears=name))
 
     @contextmanager
     def tasks(self, core: str) -> Iterator[Task]:

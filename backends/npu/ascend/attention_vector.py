@@ -162,7 +162,7 @@ class VectorHalf(LanePrinter):
         self._v(f"Duplicate(added, 0.0f, {_SOME * WIDE});", "", "added")
         for name, count in (("ratios", HALF), ("factors", 2 * HALF)):
             self._v(f"Duplicate({name}, 0.0f, {count});", "", name)
-        self._v("ArithProgression(lanes, 0.0f, 1.0f, 512);", "", "lanes")
+        self._v("CreateVecIndex(lanes, 0.0f, 512);", "", "lanes")
         with half.tasks("GetBlockIdx() / GetTaskRatio()") as t:
             text = f"ops_minimum_i64({t.rows} - {first}, {HALF})"
             mine = half.constant("mine", text)
@@ -357,7 +357,7 @@ class VectorHalf(LanePrinter):
     def _limited(self, row: str, place: str, mode: str) -> None:
         """Scores beyond a key are not there."""
         self._v(
-            f"CompareScalar(limit, lanes, static_cast<float>({place}), "
+            f"Compares(limit, lanes, static_cast<float>({place}), "
             f"CMPMODE::{mode}, {STEP});",
             "lanes",
             "limit",

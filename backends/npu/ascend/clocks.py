@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from .across import NONE, Answers
 from .machine import PIPES, Access, Instruction, Sync
 from .traces import Step
 
 _NUMBER = {pipe: k for k, pipe in enumerate(PIPES)}
 _SERIAL = _NUMBER["S"]
-_INSTRUCTION, _SET, _WAIT, _BARRIER, _ALL = range(5)
+_INSTRUCTION, _SET, _WAIT, _BARRIER, _ALL, _TELLS, _HEARS = range(7)
 
 Clash = Callable[[Step, Access, Step, Access], bool]
 
@@ -36,11 +38,11 @@ class Change:
 SAME = Change()
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A step: what it is, of which pipe (and to which), its group, what it touches.
 
     `chip` are (buffer, whether it is written), `memory` accesses of global memory.
+    `flag` is of a flag between cores. Made as often as `Step`.
     """
 
     kind: int
@@ -51,40 +53,49 @@ class Move:
     step: Step
     chip: tuple[tuple[str, bool], ...]
     memory: tuple[Access, ...]
+    flag: str
+
+
+_Facts = tuple[
+    int, int, int, int, tuple[tuple[str, bool], ...], tuple[Access, ...], str
+]
 
 
 def moves(run: Sequence[Step]) -> list[Move]:
     """A run in the form that is walked."""
-    known: dict[int, tuple[int, int, int, int, tuple[tuple[str, bool], ...],
-                           tuple[Access, ...]]] = {}  # fmt: skip
+    known: dict[int, _Facts] = {}
     found = []
     for step in run:
         node = step.node
         facts = known.get(id(node))
         if facts is None:
             facts = known[id(node)] = _facts(node)
-        kind, pipe, target, group, chip, memory = facts
-        found.append(Move(kind, pipe, target, group, node, step, chip, memory))
+        kind, pipe, target, group, chip, memory, flag = facts
+        found.append(Move(kind, pipe, target, group, node, step, chip, memory, flag))
     return found
 
 
-def _facts(
-    node: Instruction | Sync,
-) -> tuple[int, int, int, int, tuple[tuple[str, bool], ...], tuple[Access, ...]]:
+def _facts(node: Instruction | Sync) -> _Facts:
     if isinstance(node, Instruction):
         chip = tuple((a.buffer, a.write) for a in node.accesses if not a.is_global)
         memory = tuple(a for a in node.accesses if a.is_global)
-        return _INSTRUCTION, _NUMBER[node.pipe], 0, 0, chip, memory
+        kind = _TELLS if node.tells else _HEARS if node.hears else _INSTRUCTION
+        flag = node.tells or node.hears
+        return kind, _NUMBER[node.pipe], 0, 0, chip, memory, flag
     if node.source == "ALL":
-        return _ALL, 0, 0, node.group, (), ()
+        return _ALL, 0, 0, node.group, (), (), ""
     kind = {"set": _SET, "wait": _WAIT, "barrier": _BARRIER}[node.kind]
-    return kind, _NUMBER[node.source], _NUMBER[node.target], node.group, (), ()
+    pipes = _NUMBER[node.source], _NUMBER[node.target]
+    return kind, *pipes, node.group, (), (), ""
 
 
 def conflict(
-    run: Sequence[Move], change: Change, clash: Clash
+    run: Sequence[Move], change: Change, clash: Clash, answers: Answers = NONE
 ) -> tuple[str, Instruction | Sync] | None:
-    """What is wrong with a run, and where it shows; None: nothing."""
+    """What is wrong with a run, and where it shows; None: nothing.
+
+    `answers`: see across.py.
+    """
     count = len(PIPES)
     known = [[0] * count for _ in range(count)]
     issued = [0] * count
@@ -93,6 +104,8 @@ def conflict(
     memory: dict[str, list[tuple[Step, Access, int, int]]] = {}
     flags: dict[int, list[int]] = {}
     waited: dict[int, tuple[int, int]] = {}
+    told: dict[str, list[list[int]]] = {}
+    heard: dict[str, int] = {}
     dropped, names = change.dropped, change.names
     for move in run:
         kind, pipe = move.kind, move.pipe
@@ -122,6 +135,25 @@ def conflict(
             for access in move.memory:
                 each = memory.setdefault(access.buffer, [])
                 each.append((move.step, access, pipe, time))
+            continue
+        if kind == _TELLS:
+            issued[pipe] += 1
+            now = known[pipe][:]
+            now[pipe] = issued[pipe]
+            told.setdefault(move.flag, []).append(now)
+            continue
+        if kind == _HEARS:
+            issued[pipe] += 1
+            known[pipe][pipe] = issued[pipe]
+            number = heard[move.flag] = heard.get(move.flag, 0) + 1
+            for mine_told, lag in answers.get(move.flag, ()):
+                sent = told.get(mine_told, ())
+                if 0 < number - lag <= len(sent):
+                    answer = sent[number - lag - 1]
+                    known = [
+                        [max(pair) for pair in zip(clock, answer, strict=True)]
+                        for clock in known
+                    ]
             continue
         if dropped and id(move.node) in dropped:
             continue

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from .across import NONE, Answers
 from .barriers import insert_barriers, necessary
 from .clocks import SAME, Change, Move, conflict, moves
 from .machine import Access, Block, Instruction, Launch, Node, Sync, syncs
-from .traces import Step, has_else, runs
+from .traces import Step, has_else, plans, run_of, runs
 
 # Pipes on which an instruction may begin before the one before it has ended, so that
 # two of them that touch the same memory want a barrier (PipeBarrier's page).
@@ -34,8 +35,10 @@ class Unordered(Exception):
         self.first, self.second, self.buffer = first, second, buffer
 
 
-def insert_flags(launch: Launch, event_ids: int = 6) -> None:
+def insert_flags(launch: Launch, event_ids: int = 6, answers: Answers = NONE) -> None:
     """Adds the flags that `launch` needs to its body, with event ids.
+
+    `answers`: what flags of other cores say of this one; see across.py.
 
     Raises:
         ValueError: a pair of pipes needs more events than there are.
@@ -46,7 +49,7 @@ def insert_flags(launch: Launch, event_ids: int = 6) -> None:
     for fences in range(_FENCES):
         launch.body[:] = _fenced(bare, fences)
         straight = insert_barriers(launch.body)
-        planner = _Planner(launch.body, straight, straight)
+        planner = _Planner(launch.body, answers, straight, straight)
         planner.complete()
         planner.prune()
         planner.alternate()
@@ -106,23 +109,7 @@ def _shortest_first(body: list[Node]) -> list[list[Move]]:
     return sorted(map(moves, runs(body)), key=len)
 
 
-def _holds(found: list[list[Move]], change: Change) -> bool:
-    """Whether nothing in any of the runs conflicts after a change."""
-    return _conflict(found, change) is None
-
-
-def _conflict(
-    found: list[list[Move]], change: Change
-) -> tuple[str, Instruction | Sync] | None:
-    """What conflicts in some run after a change, and where."""
-    for run in found:
-        wrong = conflict(run, change, _clash)
-        if wrong is not None:
-            return wrong
-    return None
-
-
-def _walk(run: list[Step]) -> Unordered | None:
+def _walk(run: list[Step], answers: Answers = NONE) -> Unordered | None:
     """One run with a clock for each pipe: what it knows to be complete."""
     known: dict[str, _Clock] = {}
     issued: _Clock = {}
@@ -131,6 +118,8 @@ def _walk(run: list[Step]) -> Unordered | None:
     touched: dict[str, list[tuple[Step, Access, str, int]]] = {}
     flags: dict[int, tuple[_Clock, Step]] = {}
     waited: dict[int, tuple[int, str, Step]] = {}
+    told: dict[str, list[_Clock]] = {}
+    heard: dict[str, int] = {}
     for step in run:
         node = step.node
         if isinstance(node, Sync):
@@ -178,6 +167,15 @@ def _walk(run: list[Step]) -> Unordered | None:
             touched.setdefault(access.buffer, []).append(
                 (step, access, pipe, issued[pipe])
             )
+        if node.tells:
+            told.setdefault(node.tells, []).append({**mine, pipe: issued[pipe]})
+        if node.hears:
+            number = heard[node.hears] = heard.get(node.hears, 0) + 1
+            for flag, lag in answers.get(node.hears, ()):
+                sent = told.get(flag, ())
+                if 0 < number - lag <= len(sent):
+                    for clock in (all_know, *known.values()):
+                        _join(clock, sent[number - lag - 1])
     return None
 
 
@@ -195,7 +193,17 @@ def _clash(first: Step, a: Access, second: Step, b: Access) -> bool:
 
     if differ(set(a.parallel) & set(b.parallel)):
         return False
+    if a.place and a.place == b.place and _parts_differ(a, b):
+        outer = {n for n in {*turns, *others} if n <= a.part[0]}
+        if not differ(outer):
+            return False
     return not (a.place and a.place == b.place and differ(set(a.turns) & set(b.turns)))
+
+
+def _parts_differ(a: Access, b: Access) -> bool:
+    """Whether they are in two parts of one cut."""
+    (cut, number), (other_cut, other) = a.part, b.part
+    return bool(number and other) and cut == other_cut and number != other
 
 
 # -- planning -------------------------------------------------------------------------
@@ -204,6 +212,7 @@ def _clash(first: Step, a: Access, second: Step, b: Access) -> bool:
 @dataclass(eq=False, slots=True)
 class _Planner:
     body: list[Node]
+    answers: Answers = field(default_factory=dict)
     groups: int = 0
     # The last group of the barriers that were there before.
     straight: int = 0
@@ -212,12 +221,45 @@ class _Planner:
 
     def complete(self) -> None:
         """Adds flags until nothing is unordered."""
-        for _ in range(_ROUNDS):
-            found = first_conflict(self.body)
-            if found is None:
-                return
-            self._order(found)
-        raise ValueError("flags: no end in sight")
+        rounds, again = 0, True
+        todo = plans(self.body)
+        while again:
+            again, seen = False, set()
+            for plan in todo:
+                while True:
+                    run = run_of(self.body, plan)
+                    what = tuple([id(step.node) for step in run])
+                    if what in seen:
+                        break
+                    if conflict(moves(run), SAME, _clash, self.answers) is None:
+                        seen.add(what)
+                        break
+                    found = _walk(run, self.answers)
+                    assert found is not None
+                    self._order(found)
+                    again, rounds = True, rounds + 1
+                    if rounds == _ROUNDS:
+                        raise ValueError("flags: no end in sight")
+
+    def _holds(self, found: list[list[Move]], change: Change) -> bool:
+        """Whether nothing in any of the runs conflicts after a change."""
+        return self._conflict(found, change) is None
+
+    def _conflict(
+        self, found: list[list[Move]], change: Change
+    ) -> tuple[str, Instruction | Sync] | None:
+        """What conflicts in some run after a change, and where.
+
+        The run goes to the front: most flags are asked about several times, and with
+        many of them the same run has the conflict.
+        """
+        for k, run in enumerate(found):
+            wrong = conflict(run, change, _clash, self.answers)
+            if wrong is not None:
+                if k:
+                    found.insert(0, found.pop(k))
+                return wrong
+        return None
 
     def _order(self, found: Unordered) -> None:
         first, second = found.first, found.second
@@ -293,7 +335,7 @@ class _Planner:
         """`gone`, and flags that only it kept from being overtaken; none: it stays."""
         while gone:
             change = Change(gone)
-            wrong = _conflict(found, change)
+            wrong = self._conflict(found, change)
             if wrong is None:
                 return gone
             why, node = wrong
@@ -328,7 +370,7 @@ class _Planner:
         for first, second in combinations(sorted(pipes), 2):
             if pipes[first] == pipes[second] and self._same(first, second):
                 change = _join_of(made, first, second)
-                if change is not None and _holds(found, change):
+                if change is not None and self._holds(found, change):
                     made, joins = _joined(made, change), joins + 1
                     found = _shortest_first(made)
         if not joins:
@@ -359,7 +401,7 @@ class _Planner:
         for k, second in enumerate(groups):
             for first in groups[:k]:
                 change = _join_of(self.body, first, second)
-                if change is not None and _holds(found, change):
+                if change is not None and self._holds(found, change):
                     self.body[:] = _joined(self.body, change)
                     groups.remove(second)
                     return True

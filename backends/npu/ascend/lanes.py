@@ -1,7 +1,7 @@
 """Loops and reductions over lanes, a tile at a time on the vector unit.
 
 A vector loop of `Loops` becomes a loop over chunks of at most TILE lanes: tensors come
-in by DMA (MTE2), values are computed (V), results leave by DMA (MTE3). Tails are
+in by DMA (lanes_moves.py), values are computed (V), results leave by DMA. Tails are
 counts. A reduction keeps a tile of partial states and folds it at the end. What the
 vector unit cannot do is left to scalar.py, whole loop by whole loop.
 """
@@ -11,105 +11,28 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from opslib.codegen.c_expressions import Entry
-from opslib.codegen.c_names import Names
-from opslib.codegen.c_types import LOOSE, UNARY
-from opslib.ir.dtypes import FLOAT32
-from opslib.ir.expr import (
-    ZERO,
-    Axis,
-    Cast,
-    Expr,
-    Index,
-    Read,
-    Var,
-    substitute,
-    walk,
-)
+from opslib.codegen.c_types import UNARY
+from opslib.ir.expr import ZERO, Axis, Expr, Read, Var, substitute, walk
 from opslib.ir.loops import For, If, Let, Reduce, Statement, Store
-from opslib.ir.printer import expression
 from opslib.lowering.skeletons import arith
 
-from ..targets import AscendTarget
 from . import apart, blocks, ranges
 from .allocate import Tile
 from .functions import along, expanded
-from .lanes_state import Cannot, Chunk, Tiles
-from .machine import Access, Instruction, Node
-from .plan import Limit
-from .scalar import ScalarPrinter, element_type
-from .vector import TileValues, Value
-from .vector_state import narrowing
+from .lanes_moves import MovePrinter, Row
+from .lanes_state import Cannot, Chunk
+from .machine import Instruction, Node
+from .vector import Value
 
 # Maps of more nodes than this spend their time computing: two sets of buffers would
 # only make the tiles shorter.
 _SMALL = 24
 
 
-@dataclass(slots=True)
-class Row:
-    """What UB holds of the row at hand.
-
-    Attributes:
-        values: by tensor and place, in terms of the lane.
-        count: C name of the number of lanes.
-        whole: C name of the least power of two that is not smaller.
-    """
-
-    values: dict[tuple[str, str], Value] = field(default_factory=dict)
-    count: str = ""
-    whole: str = ""
-
-
-class LanePrinter(ScalarPrinter):
-    """Adds vector loops to the scalar printer.
-
-    Args:
-        names: of the launch's function.
-        target: the chip.
-        only_scalar: buffers that DMA must not touch; see lower.py.
-        resident: rows stay in UB from their first load on: for rows of at most a tile.
-            Whatever does not fit that raises `Cannot`.
-        each: where copies are of whole blocks, the scalar unit stores; see blocks.py.
-    """
-
-    def __init__(
-        self,
-        names: Names,
-        target: AscendTarget,
-        only_scalar: frozenset[str],
-        resident: bool = False,
-        each: bool = False,
-    ) -> None:
-        super().__init__(names)
-        self.resident = resident
-        self.each = each
-        # The ranges that are stored in whole blocks, and the range being printed.
-        self.pieces: dict[Limit, None] = {}
-        self._range: Axis | None = None
-        self.row: Row | None = None
-        # The length of the rows, where they are resident.
-        self.length: Expr | None = None
-        self.target = target
-        self.only_scalar = only_scalar
-        self.moved: set[str] = set()
-        self.stored: set[str] = set()
-        self.why: list[str] = []
-        self._tiles = Tiles(names.fresh, self._put, self.block, target.shifts)
-        self._parallel_turns: tuple[int, ...] = ()
-        # Values of variables that the lanes of the chunk hold, while inside one.
-        self._inside: TileValues | None = None
-        # Inside a loop of which all parts are for the vector unit, or none.
-        self._whole_loop = False
-
-    def _put(self, instruction: Instruction) -> None:
-        if self.touched:
-            # Scalar operands of the instruction were read by the scalar unit.
-            self.lines.append(Instruction("S", "", tuple(self.touched)))
-            self.touched = []
-        self.lines.append(instruction)
+class LanePrinter(MovePrinter):
+    """Adds vector loops to the printer of copies; see `MovePrinter`."""
 
     def tiles(self) -> list[Tile]:
         """Tensors that the launch needs in UB."""
@@ -141,6 +64,7 @@ class LanePrinter(ScalarPrinter):
             dict(self.lets),
         )
         indent, lazy, touched = self.indent, self.lazy, list(self.touched)
+        around = list(self.around)
         try:
             run()
             return True
@@ -155,8 +79,9 @@ class LanePrinter(ScalarPrinter):
         self.moved, self.stored, self.scalar_reads, self.scalar_writes = state[:4]
         self.workspaces, self.lets = state[4:]
         self.indent, self.lazy, self.touched = indent, lazy, touched
+        self.around = around
         self._inside = None
-        self._whole_loop = False
+        self._whole_loop, self._part = False, (0, 0)
         return False
 
     def parallel(self, s: For) -> None:
@@ -239,18 +164,20 @@ class LanePrinter(ScalarPrinter):
             and (self._whole_loop or self._try(lambda: self._cut_for(s)))
         ):
             if self._whole_loop:
+                cut, number = self._part
+                self._part = cut, number + 1
                 self._vector_for(s)
             return
         super()._for(s)
 
     def _cut_for(self, s: For) -> None:
         """A loop over lanes in parts of which each is for the vector unit."""
-        self._whole_loop = True
+        self._whole_loop, self._part = True, (self.loops, 0)
         # Where copies are of whole blocks, the lengths of all parts would have to be
         # known before the launch.
         for part in ranges.cut(s) if self.target.copies_bytes else (s,):
             self.statement(part)
-        self._whole_loop = False
+        self._whole_loop, self._part = False, (0, 0)
 
     # -- chunks ----------------------------------------------------------------------
 
@@ -304,32 +231,6 @@ class LanePrinter(ScalarPrinter):
         for name in sorted(self._busy() - busy - held):
             self._tiles.free(name)
 
-    def _row_key(self, chunk: Chunk, read: Read) -> tuple[str, str]:
-        lane: dict[Expr, Expr] = {Index(chunk.lane): Index("#lane")}
-        place = substitute(self.linear(read.tensor, read.indices), lane)
-        return read.tensor, expression(place)
-
-    def _busy(self) -> set[str]:
-        free = {n for names in self._tiles._free.values() for n in names}
-        per = {n for n, t in self._tiles.all.items() if t.per}
-        return per - free
-
-    def _uniform_text(self, node: Expr, level: int) -> str:
-        return self.operand(node, level)
-
-    def _values(
-        self, chunk: Chunk, roots: list[Expr], held: dict[Expr, Value]
-    ) -> TileValues:
-        values = TileValues(
-            self._tiles,
-            chunk,
-            self._uniform_text,
-            lambda read: self._loaded(values, read),
-            roots,
-            held,
-        )
-        return values
-
     def _vector_for(self, s: For) -> None:
         stored = [b.buffer for b in s.body if isinstance(b, Store)]
         with self._chunks(s.axis) as chunk:
@@ -375,230 +276,6 @@ class LanePrinter(ScalarPrinter):
                 if isinstance(step, Store):
                     self._store_lanes(values, step)
             self._inside = None
-
-    # -- DMA -------------------------------------------------------------------------
-
-    def _affine(
-        self, chunk: Chunk, buffer: str, indices: tuple[Expr, ...]
-    ) -> Expr | None:
-        """How far apart the accesses of neighbouring lanes are; None: anywhere."""
-        step: Expr = arith.integer(0)
-        for index, stride in zip(indices, self.buffers[buffer].strides, strict=True):
-            found = arith.affine(index, chunk.lane)
-            if found is None or any(
-                isinstance(n, Index) and n.name == chunk.lane for n in walk(*found)
-            ):
-                return None
-            step = arith.add(step, arith.mul(found[0], stride))
-        return step
-
-    def _dma(
-        self, buffer: str, write: bool, indices: tuple[Expr, ...], chunk: Chunk
-    ) -> Access:
-        found = self.buffers[buffer]
-        if found.scope == "stack" or buffer in self.only_scalar:
-            raise Cannot(f"{buffer} is the scalar unit's")
-        if not (write and self.each):
-            self.moved.add(buffer)
-        if write and not self.each:
-            self.stored.add(buffer)
-        shared = found.scope != "workspace" or found.shared
-        # By the names of `Loops`, so that both sides of a loop agree.
-        place = expression(self.linear(buffer, indices))
-        if not (shared and self._parallel_turns):
-            return Access(buffer, write, True, place, (chunk.turns,))
-        parallel, side = self._parallel_turns, self._tiles.side
-        return Access(buffer, write, True, place, (chunk.turns,), parallel, side)
-
-    def _loaded(self, values: TileValues, read: Read) -> Value:
-        chunk, buffer = values.chunk, self.buffers[read.tensor]
-        if self.row is not None:
-            key = self._row_key(chunk, read)
-            found = self.row.values.get(key)
-            if found is None and buffer.scope == "workspace":
-                raise Cannot("a row that is not there")
-            if found is not None:
-                return found
-        raw = self._fetch(read, chunk)
-        made = self._widened(values, raw, buffer.dtype.name)
-        if self.row is not None:
-            made = Value(made.kind, made.name, False)
-            self.row.values[key] = made
-        return made
-
-    def _fetch(self, read: Read, chunk: Chunk) -> str:
-        """What lanes read, side by side in a tensor of the type in memory."""
-        affine = self._affine(chunk, read.tensor, read.indices)
-        if affine is not arith.integer(1):
-            return self._fetch_apart(read, chunk, affine)
-        tensor, buffer = read.tensor, self.buffers[read.tensor]
-        memory = self._dma(tensor, False, read.indices, chunk)
-        place = self.operand(self.linear(tensor, read.indices), LOOSE)
-        c = self.pointer(tensor)
-        raw = self._tiles.temporary(element_type(buffer.dtype), f"{c}_in")
-        at = c if place == "0" else f"{c}[{place}]"
-        accesses = (memory,) if buffer.scope != "input" else ()
-        self._tiles.instruction(
-            "MTE2",
-            f"{blocks.load(self.target.copies_bytes)}({raw}, {at}, {chunk.count});",
-            (),
-            (raw,),
-            *accesses,
-        )
-        return raw
-
-    def _fetch_apart(self, read: Read, chunk: Chunk, step: Expr | None) -> str:
-        """As `_fetch`, of elements that do not lie side by side; see apart.py."""
-        buffer, c = self.buffers[read.tensor], self.pointer(read.tensor)
-        ctype = element_type(buffer.dtype)
-        if not self.target.copies_bytes or not apart.gathers(ctype):
-            raise Cannot(f"a strided read of {buffer.dtype}")
-        memory = self._dma(read.tensor, False, read.indices, chunk)
-        if step is None:
-            # Wherever in the tensor.
-            memory = dataclasses.replace(memory, place="", turns=())
-        accesses = (memory,) if buffer.scope != "input" else ()
-        where = self.linear(read.tensor, read.indices)
-        if step is not None and apart.is_pitch(step):
-            return apart.strided(
-                self._tiles, c, ctype, self.operand(where, LOOSE),
-                self.operand(step, UNARY), chunk.count, accesses,
-            )  # fmt: skip
-        self.lazy += 1
-        first = "" if chunk.first == "0" else f"{chunk.first} + "
-        # What is named on the way to the place differs from lane to lane: it goes into
-        # their loop, and is forgotten behind it.
-        outer, self.lines = self.lines, []
-        self.scopes.append({("index", chunk.lane): Entry(f"({first}lane)", "int64_t")})
-        place = self.operand(where, LOOSE)
-        self.scopes.pop()
-        named, self.lines = self.lines, outer
-        self.lazy -= 1
-        if not all(isinstance(n, Instruction) and n.pipe == "S" for n in named):
-            raise Cannot("a place that takes more than names")
-        return apart.scattered(
-            self._tiles, c, ctype, place, chunk.count, accesses,
-            tuple(n.text for n in named),
-        )  # fmt: skip
-
-    def _widened(self, values: TileValues, raw: str, dtype: str) -> Value:
-        """What came in, in the type that is computed in."""
-        if dtype == "float32":
-            return Value("float", raw, False)
-        if dtype == "int32":
-            return Value("int32_t", raw, False)
-        if dtype in ("float16", "bfloat16"):
-            into = values.new("float")
-            values.convert(into, raw, "NONE")
-            return Value("float", into)
-        if dtype in ("bool", "int8", "uint8"):
-            half = self._tiles.temporary("half")
-            values.convert(half, raw, "NONE")
-            if dtype == "bool":
-                mask = values.new("mask")
-                values.compare(mask, half, "static_cast<half>(0.0f)", "NE", "half")
-                self._tiles.free(half)
-                return Value("mask", mask)
-            number = values.new("int32_t")
-            values.convert(number, half, "RINT")
-            self._tiles.free(half)
-            return Value("int32_t", number)
-        if dtype == "int16":
-            wide = values.new("float")
-            values.convert(wide, raw, "NONE")
-            number = values.new("int32_t")
-            values.convert(number, wide, "RINT")
-            self._tiles.free(wide)
-            return Value("int32_t", number)
-        raise Cannot(f"the vector unit has no {dtype}")
-
-    def _store_lanes(self, values: TileValues, s: Store) -> None:
-        chunk, buffer = values.chunk, self.buffers[s.buffer]
-        if self._affine(chunk, s.buffer, s.indices) is not arith.integer(1):
-            raise Cannot("a strided store")
-        place = self.operand(self.linear(s.buffer, s.indices), LOOSE)
-        value = s.value
-        if self.row is not None and buffer.scope == "workspace" and not buffer.shared:
-            if s.indices != (Index(chunk.lane),) or not values.varies(value):
-                raise Cannot("a row stored elsewhere")
-            if buffer.dtype.name not in ("float32", "int32", "bool"):
-                raise Cannot(f"a row of {buffer.dtype}")
-            got = values.get(value)
-            read = Read(s.buffer, s.indices, buffer.dtype)
-            assert isinstance(read, Read)
-            self.row.values[self._row_key(chunk, read)] = Value(
-                got.kind, got.name, False
-            )
-            values.keep(value)
-            return
-        short = buffer.dtype.name in ("float16", "bfloat16")
-        if short and isinstance(value, Cast) and value.value.dtype == FLOAT32:
-            # Storing rounds; the cast is the same rounding.
-            values.uses[value.value] = values.uses.get(value.value, 0) + 1
-            value = value.value
-        out = self._outgoing(values, value, buffer.dtype.name)
-        memory = self._dma(s.buffer, True, s.indices, chunk)
-        c = self.pointer(s.buffer)
-        at = c if place == "0" else f"{c}[{place}]"
-        self._send(at, out, chunk, memory, self.linear(s.buffer, s.indices))
-        values.forget(s.buffer)
-
-    def _send(
-        self, at: str, out: str, chunk: Chunk, memory: Access, where: Expr
-    ) -> None:
-        """A tensor to global memory, where `at` is the text and `where` the place."""
-        del where
-        if self.target.copies_bytes:
-            text = f"opslib::Store({at}, {out}, {chunk.count});"
-            self._tiles.instruction("MTE3", text, (out,), (), memory)
-        elif self.each:
-            self.scalar_writes.add(memory.buffer)
-            blocks.store_each(self._tiles, at, out, chunk.count, memory)
-        else:
-            assert self._range is not None
-            dtype = self.buffers[memory.buffer].dtype
-            self.pieces[blocks.piece(self._range, self.lets, dtype)] = None
-            blocks.store(self._tiles, at, out, chunk.count, memory)
-
-    def _outgoing(self, values: TileValues, value: Expr, dtype: str) -> str:
-        """A tensor of the stored type."""
-        if isinstance(value, Read) and value.type.name == dtype:
-            found = values.held.get(value) or values.done.get(value)
-            if found is None and values.varies(value):
-                # Only moved: whatever the type, and a nan keeps its bits.
-                if self.row is not None:
-                    raise Cannot("a row that is only moved")
-                return self._fetch(value, values.chunk)
-        ctype = {"float32": "float", "int32": "int32_t"}.get(dtype)
-        if ctype is not None:
-            values.leaves(value)
-        if not values.varies(value):
-            kind = values.kind_of(value.dtype)
-            held = Value(kind, values.splat(value, kind)) if kind != "mask" else None
-            if held is None:
-                held = Value("float", values.splat(value, "float"))
-        else:
-            held = values.get(value)
-        if dtype == "float32":
-            held = values.as_float(held)
-        c = {"float16": "half", "bfloat16": "bfloat16_t"}.get(dtype, ctype)
-        if dtype in ("float16", "bfloat16"):
-            assert c is not None
-            out = self._tiles.temporary(c, "out")
-            held = values.as_float(held)
-            values.convert(out, held.name, narrowing(c))
-            return out
-        if dtype == "bool":
-            held = values.as_float(held)
-            half = self._tiles.temporary("half")
-            values.convert(half, held.name, "NONE")
-            out = self._tiles.temporary("uint8_t", "out")
-            values.convert(out, half, "NONE")
-            self._tiles.free(half)
-            return out
-        if ctype is None or (ctype == "int32_t" and held.kind != "int32_t"):
-            raise Cannot(f"a store of {dtype}")
-        return held.name
 
     def lane_fold(
         self, chunk: Chunk, s: Reduce, held: dict[Expr, Value]

@@ -35,13 +35,14 @@ class Chunk:
 class Tiles:
     """Tensors on the chip by name; free ones are used again.
 
-    `shifts`: see `AscendTarget`.
+    `shifts`, `equals_int32`: see `AscendTarget`.
     """
 
     fresh: Callable[[str], str]
     put: Callable[[Instruction], None]
     block: Callable[[str], AbstractContextManager[None]]
     shifts: bool = True
+    equals_int32: bool = True
     all: dict[str, Tile] = field(default_factory=dict)
     side: int = 0
     _free: dict[str, list[str]] = field(default_factory=dict)

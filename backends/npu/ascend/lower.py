@@ -20,19 +20,20 @@ from opslib.lowering.passes import prepare
 from opslib.lowering.phases import one_of_each, phases_of, writes
 from opslib.lowering.skeletons import nest
 from opslib.lowering.skeletons.choose import choose_skeleton
+from opslib.lowering.skeletons.scan import Walk
 
 from ..targets import DEFAULT, AscendTarget
 from . import attention, contraction
 from .allocate import allocate, lengths
 from .blocks import NoBlocks
 from .flags import insert_flags
-from .folds import FoldPrinter
 from .host_scalars import split
 from .lanes_state import Cannot
 from .machine import Launch
 from .packed import LONGEST, PackedPrinter
 from .plan import STATUS, Limit, Pointer, Program
 from .scalar import element_type
+from .scans import ScanPrinter
 from .tune import lanes
 
 _SKELETONS = {"streaming": "streaming", "contraction": "contraction"}
@@ -177,7 +178,8 @@ def _packed(
 
 def _folds(body: Sequence[Statement]) -> bool:
     return any(
-        isinstance(s, Reduce) or (isinstance(s, For) and _folds(s.body)) for s in body
+        isinstance(s, Reduce | Walk) or (isinstance(s, For) and _folds(s.body))
+        for s in body
     )
 
 
@@ -199,7 +201,7 @@ class _Phase:
         body: tuple[Statement, ...],
         resident: bool = False,
         each: bool = False,
-        printer: type[FoldPrinter] = FoldPrinter,
+        printer: type[ScanPrinter] = ScanPrinter,
     ) -> None:
         self.target = target
         self.limits: tuple[Limit, ...] = ()
@@ -215,6 +217,9 @@ class _Phase:
             "ramp",
             "blocks_at",
             "lane",
+            "back_1",
+            "back_2",
+            "back_4",
         ):
             names.fresh(taken)
         resident = resident or printer is PackedPrinter

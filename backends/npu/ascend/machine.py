@@ -55,6 +55,9 @@ class Access:
         turns: loops each turn of which touches other memory, at the same `place`.
         parallel: parallel loops each turn of which touches memory of its own.
         side: of a parallel loop whose turns alternate between two sets of tensors.
+        part: (loop, number) where a range of lanes is cut into parts: loops with a
+            greater number are within the cut. Parts of one turn of all others touch
+            different memory, at the same `place`.
     """
 
     buffer: str
@@ -64,15 +67,22 @@ class Access:
     turns: tuple[int, ...] = ()
     parallel: tuple[int, ...] = ()
     side: int = 0
+    part: tuple[int, int] = (0, 0)
 
 
 @dataclass(eq=False, slots=True)
 class Instruction:
-    """One instruction of a pipe; a line of text. ``S`` is a scalar statement."""
+    """One instruction of a pipe; a line of text. ``S`` is a scalar statement.
+
+    `tells` is the flag that it sets for the cores of the other kind, when its pipe has
+    done what it was given before; `hears` the one that it waits for, as all pipes do.
+    """
 
     pipe: str
     text: str
     accesses: tuple[Access, ...] = ()
+    tells: str = ""
+    hears: str = ""
 
 
 @dataclass(eq=False, slots=True)

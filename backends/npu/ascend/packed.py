@@ -23,14 +23,16 @@ from opslib.ir.expr import (
 )
 from opslib.ir.loops import For, Let, Reduce, Statement, Store
 from opslib.lowering.skeletons import arith
+from opslib.lowering.skeletons.scan import Walk
 
 from . import apart
-from .folds import FOLDS, FoldPrinter
+from .folds import FOLDS
 from .functions import along, expanded
 from .lanes_state import Cannot, Chunk
 from .machine import Access, Instruction, Node
 from .plan import SIZES
 from .scalar import element_type
+from .scans import ScanPrinter
 from .vector import TileValues, Value
 
 # One repeat of WholeReduce: 64 floats. A count of repeats is at most 255.
@@ -38,7 +40,7 @@ LONGEST = 64
 MOST = 248
 
 
-class PackedPrinter(FoldPrinter):
+class PackedPrinter(ScanPrinter):
     """Prints launches for rows of at most `LONGEST` elements; raises `Cannot`."""
 
     _turn: Chunk | None = None
@@ -208,6 +210,9 @@ class PackedPrinter(FoldPrinter):
         busy = self._busy()
         self._store_lanes(values, Store(s.buffer, s.indices, value))
         self._release(busy)
+
+    def _scan(self, s: Walk) -> None:
+        raise Cannot("prefixes in packed rows")
 
     # -- folds -----------------------------------------------------------------------
 

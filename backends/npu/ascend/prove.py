@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .across import NONE, Answers, answers
 from .machine import Access, Instruction, Launch, Sync, cores
 from .traces import Step, runs
 
@@ -35,6 +36,9 @@ class _Graph:
     pending: dict[int, int] = field(default_factory=dict)
     waited: dict[int, int] = field(default_factory=dict)
     ended: int = 0
+    answers: Answers = field(default_factory=dict)
+    told: dict[str, list[int]] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
 
     def _pipe(self, name: str) -> _Pipe:
         """The pipe; a new one knows what the last barrier of all has ended."""
@@ -48,9 +52,13 @@ class _Graph:
         if isinstance(node, Instruction):
             pipe = self._pipe(node.pipe)
             self.reach.append(pipe.gate)
+            if node.tells:
+                self.told.setdefault(node.tells, []).append(pipe.gate | pipe.before)
             pipe.before |= mine
             if node.pipe == _SERIAL:
                 pipe.gate |= mine
+            if node.hears:
+                self._hear(node.hears)
             return ""
         self.reach.append(0)
         if node.kind == "set":
@@ -78,19 +86,31 @@ class _Graph:
         self.waited[node.group] = mine
         return ""
 
+    def _hear(self, flag: str) -> None:
+        """All pipes wait; what the other cores had heard of this one has ended."""
+        number = self.heard[flag] = self.heard.get(flag, 0) + 1
+        for told, lag in self.answers.get(flag, ()):
+            before = self.told.get(told, [])[: max(0, number - lag)]
+            for known in before:
+                self.ended |= known
+        for pipe in self.pipes.values():
+            pipe.gate |= self.ended
+
 
 def missing(launch: Launch) -> list[str]:
     """A sentence for each pair of instructions whose order nothing ensures."""
     found: dict[str, None] = {}
-    for core in cores(launch):
+    halves = cores(launch)
+    tables = answers(*(c.body for c in halves)) if len(halves) == 2 else (NONE,)
+    for core, table in zip(halves, tables, strict=True):
         for run in runs(core.body):
-            for sentence in _missing(run):
+            for sentence in _missing(run, table):
                 found[sentence] = None
     return list(found)
 
 
-def _missing(run: list[Step]) -> list[str]:
-    graph = _Graph()
+def _missing(run: list[Step], table: Answers) -> list[str]:
+    graph = _Graph(answers=table)
     touched: dict[str, list[tuple[int, Step, Access]]] = {}
     found = []
     for number, step in enumerate(run):
@@ -128,6 +148,12 @@ def _disjoint(first: Step, a: Access, second: Step, b: Access) -> bool:
     own = [n for n in a.parallel if n in b.parallel]
     if a.side != b.side or any(mine.get(n) != theirs.get(n) for n in own):
         return True
+    if a.place == b.place != "" and 0 not in (a.part[1], b.part[1]):
+        # Two parts of one cut, in the same turns of the loops around it.
+        cut = a.part[0]
+        around = [{k: v for k, v in of.items() if k <= cut} for of in (mine, theirs)]
+        if b.part[0] == cut and a.part != b.part and around[0] == around[1]:
+            return True
     chunks = [n for n in a.turns if n in b.turns]
     return a.place == b.place != "" and any(
         mine.get(n) != theirs.get(n) for n in chunks

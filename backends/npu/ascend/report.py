@@ -10,7 +10,7 @@ from opslib.ir.binding import Binding
 from opslib.ir.expr import Program
 
 from ..targets import DEFAULT, AscendTarget
-from . import model, model_attention, tune
+from . import assumed, model, model_attention, tune
 from .arguments import product_of
 from .lower import lower, mangle
 from .machine import Block, Instruction, Launch, Node, Sync, cores, instructions
@@ -47,6 +47,7 @@ def summary(
         lines += [f"  {text}" for text in capacity]
         lines += [f"  {text}" for text in _pipes(launch)]
         lines += [f"  {text}" for text in _flags(launch)]
+    lines += _assumptions(made.launches, target)
     if binding is not None:
         lines += _tiles(made, binding, target)
     if binding is not None:
@@ -95,6 +96,16 @@ def _flags(launch: Launch) -> Iterator[str]:
         carried = ", also from turn to turn" if len(places) > 2 else ""
         name = f"{first.source}_{first.target} {first.event}"
         yield f"flag {name}: for {through}{carried}"
+
+
+def _assumptions(launches: Sequence[Launch], target: AscendTarget) -> Iterator[str]:
+    found: dict[str, str] = {}
+    for launch in launches:
+        found.update(assumed.of_launch(launch, target))
+    if found:
+        yield ""
+        yield "assumed, for no page of the documentation says so of this chip:"
+        yield from (f"  {name} takes {why}" for name, why in sorted(found.items()))
 
 
 def _flat(body: Sequence[Node]) -> Iterator[Instruction | Sync]:

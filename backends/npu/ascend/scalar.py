@@ -58,6 +58,7 @@ class ScalarPrinter(StatementPrinter):
     Attributes:
         lines: the body being printed; blocks nest.
         loops: how many there are so far; each has its number (see `Block`).
+        around: the numbers of those that are open.
         touched: accesses of expressions that the next line will hold.
         scalar_writes: buffers in global memory that the scalar unit stores to.
         scalar_reads: those that it reads.
@@ -69,6 +70,7 @@ class ScalarPrinter(StatementPrinter):
     def __init__(self, names: Names) -> None:
         super().__init__(ASCEND, names)
         self.loops = 0
+        self.around: list[int] = []
         self.touched: list[Access] = []
         self.scalar_writes: set[str] = set()
         self.scalar_reads: set[str] = set()
@@ -94,6 +96,7 @@ class ScalarPrinter(StatementPrinter):
         if head is not None and head.startswith("for "):
             self.loops += 1
             kind, number = "loop", self.loops
+            self.around.append(number)
         if self.touched:
             # What the head reads is read before the block.
             self.lines.append(Instruction("S", "", tuple(self.touched)))
@@ -103,6 +106,8 @@ class ScalarPrinter(StatementPrinter):
         self.scopes.append({})
         lazy, self.lazy = self.lazy, 0
         yield
+        if number:
+            self.around.pop()
         self.lazy = lazy
         self.scopes.pop()
         self.lines = outer

@@ -8,11 +8,14 @@ is not ordered at a distance of two turns is not ordered at any.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain, combinations, permutations
+from typing import NamedTuple
 
-from .machine import Block, Instruction, Node, Sync
+from .allocate import STEP
+from .machine import Block, Instruction, Node, Sync, instructions
 
 TURNS = 3
 # Up to so many ranges are empty in every combination, more of them by twos.
@@ -22,11 +25,14 @@ _Group = tuple[int, ...]
 _VARIABLE = re.compile(r"for \(\w+ (\w+) = ")
 _ASSIGNED = re.compile(r"(const )?(?:\w+ )?(\w+) [-+*/]?= (.*)")
 _NAMES = re.compile(r"[A-Za-z_]\w*")
+# A loop from 0 to `stop` with `stop`; in its body, what its first and last turn lack.
+_RANGE = re.compile(r"const int64_t (\w+) = ops_minimum_i64\((\w+) \+ (\d+), ")
+_CHUNKS = re.compile(r"for \(\w+ \w+ = (\w+); \w+ < (\w+); \w+ \+= TILE\)")
+_WITH_END = re.compile(r"for \(\w+ (\w+) = 0; \1 <= (\w+); ")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An instruction or flag as it comes up in a run.
+class Step(NamedTuple):
+    """An instruction or flag as it comes up in a run; many thousands are made.
 
     `path` leads to it: for each enclosing body (its block's number of turns so far, the
     position in it); the first element is of the kernel's own body.
@@ -37,39 +43,107 @@ class Step:
     turns: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does; blocks are named by their ids.
+
+    Attributes:
+        turns: of a loop.
+        limits: of loops and branches that are for fewer.
+        choice: whether each of two branches is taken; else they take turns.
+        phases: blocks that only even or only odd turns of the loop around them enter.
+    """
+
+    turns: int = TURNS
+    limits: Mapping[int, int] = field(default_factory=dict)
+    choice: Mapping[int, bool] = field(default_factory=dict)
+    phases: Mapping[int, int] = field(default_factory=dict)
+
+
 def runs(body: list[Node]) -> Iterator[list[Step]]:
     """The runs that are enough to judge a kernel."""
     seen = set()
-    for run in _runs(body):
+    for plan in plans(body):
+        run = run_of(body, plan)
         what = tuple([id(step.node) for step in run])
         if what not in seen:
             seen.add(what)
             yield run
 
 
-def _runs(body: list[Node]) -> Iterator[list[Step]]:
+def plans(body: list[Node]) -> list[Plan]:
+    """The plans of these runs; flags in the body make no difference to them."""
+    single = dict.fromkeys(_single(body), 1)
+    return [replace(p, limits={**single, **p.limits}) for p in _plans(body)]
+
+
+def _plans(body: list[Node]) -> Iterator[Plan]:
     found = list(_blocks(body))
     depths = [d for b, d in found if b.kind == "loop"]
-    yield _run(body, {}, {}, TURNS)
+    yield Plan()
     # Inner loops that run once: nothing of their own turns orders outer ones.
     for depth in range(max(depths, default=-1) + 1):
         once = {id(b): 1 for b, d in found if b.kind == "loop" and d >= depth}
-        yield _run(body, once, {}, TURNS)
+        yield Plan(limits=once)
     for choice in _choices(body, {}):
-        yield _run(body, {}, choice, 2)
-    blocks = [b for b, _ in found if b.kind != "scope" and b.head != "else"]
+        yield Plan(2, choice=choice)
+    settled = frozenset(_settled(body))
+    blocks = [
+        b for b, _ in found
+        if b.kind != "scope" and b.head != "else" and id(b) not in settled
+    ]  # fmt: skip
     alike = _alike(blocks)
     for skipped in _subsets(body, alike):
-        yield _run(body, dict.fromkeys(chain(*skipped), 0), {}, 2)
+        yield Plan(2, dict.fromkeys(chain(*skipped), 0))
     # What is skipped in some turns only, as with rows of different lengths.
     varying = _varying(body)
     for head, blocks_of in alike.items():
         if varying & set(_NAMES.findall(head)):
             for first in range(2):
-                phases = dict.fromkeys(blocks_of, first)
-                yield _run(body, {}, {}, TURNS, phases=phases)
-    for phases in _in_turn(body):
-        yield _run(body, {}, {}, TURNS, phases=phases)
+                yield Plan(phases=dict.fromkeys(blocks_of, first))
+    for phases in _in_turn(body, settled):
+        yield Plan(phases=phases)
+
+
+def _single(body: list[Node]) -> Iterator[int]:
+    """Loops over the chunks of a range that no tile is shorter than, by id."""
+    ends = {
+        (m[2], m[1])
+        for i in instructions(body)
+        if i.pipe == "S" and (m := _RANGE.match(i.text)) and int(m[3]) <= STEP
+    }
+    for block, _ in _blocks(body):
+        m = _CHUNKS.match(block.head)
+        if m is not None and m.groups() in ends:
+            yield id(block)
+
+
+def _stage(loop: Block | None, branch: Block) -> str:
+    """Whether a branch is left out in the ``first`` or ``last`` turn of its loop alone.
+
+    So are the stages of a pipeline, which are no choice.
+    """
+    return "" if loop is None else _stage_of(loop.head, branch.head)
+
+
+@cache
+def _stage_of(loop: str, branch: str) -> str:
+    found = _WITH_END.match(loop)
+    if found is None:
+        return ""
+    name, stop = found.groups()
+    return {f"if ({name} > 0)": "first", f"if ({name} < {stop})": "last"}.get(
+        branch, ""
+    )
+
+
+def _settled(body: Sequence[Node], loop: Block | None = None) -> Iterator[int]:
+    """The branches of which it is known in which turns they are taken, by id."""
+    for node in body:
+        if isinstance(node, Block):
+            if _stage(loop, node):
+                yield id(node)
+            yield from _settled(node.body, node if node.kind == "loop" else None)
 
 
 def _subsets(
@@ -157,23 +231,21 @@ def _alike(blocks: Sequence[Block]) -> dict[str, _Group]:
     return {head: tuple(ids) for head, ids in found.items()}
 
 
-def _in_turn(body: Sequence[Node], within: bool = False) -> Iterator[dict[int, int]]:
-    """For branches of one loop, turns in which to take them: never two in a row.
-
-    In a pipeline of stages each stage is a branch; in its first turn only the first one
-    is taken, and in its last turn only the last.
-    """
+def _in_turn(
+    body: Sequence[Node], settled: frozenset[int], within: bool = False
+) -> Iterator[dict[int, int]]:
+    """For branches of one loop, turns in which to take them: never two in a row."""
     branches = [
         n for k, n in enumerate(body)
         if isinstance(n, Block) and n.kind == "branch" and n.head != "else"
-        and not has_else(body, k)
+        and not has_else(body, k) and id(n) not in settled
     ]  # fmt: skip
     if within and len(branches) > 1:
         for first in range(2):
             yield {id(b): (k + first) % 2 for k, b in enumerate(branches)}
     for node in body:
         if isinstance(node, Block):
-            yield from _in_turn(node.body, node.kind == "loop")
+            yield from _in_turn(node.body, settled, node.kind == "loop")
 
 
 def _blocks(body: Sequence[Node], depth: int = 0) -> Iterator[tuple[Block, int]]:
@@ -184,33 +256,40 @@ def _blocks(body: Sequence[Node], depth: int = 0) -> Iterator[tuple[Block, int]]
             yield from _blocks(node.body, depth + (node.kind == "loop"))
 
 
-def _run(
-    body: Sequence[Node],
-    limits: dict[int, int],
-    choice: dict[int, bool],
-    turns: int,
-    phases: dict[int, int] | None = None,
-) -> list[Step]:
-    """One run; see `runs` for what is taken how often."""
+def _has_stages(loop: Block) -> bool:
+    return any(isinstance(n, Block) and _stage(loop, n) for n in loop.body)
+
+
+def run_of(body: Sequence[Node], plan: Plan) -> list[Step]:
+    """One run."""
     out: list[Step] = []
+    limits, choice, phases = plan.limits, plan.choice, plan.phases
 
     def follow(
         body: Sequence[Node],
         path: tuple[tuple[int, int], ...],
         loops: tuple[tuple[int, int], ...],
         turn: int,
+        loop: Block | None,
+        last: int,
     ) -> None:
         for place, node in enumerate(body):
             here = (*path, (turn, place))
             if not isinstance(node, Block):
                 out.append(Step(node, here, loops))
                 continue
-            count = turns if node.kind == "loop" else 1
+            count = plan.turns if node.kind == "loop" else 1
             # Deep nests need no more than two turns of the inner loops for each outer
             # one.
             if node.kind == "loop" and len(loops) >= 2:
                 count = min(count, 2)
             count = min(count, limits.get(id(node), count))
+            if node.kind == "loop" and count and _has_stages(node):
+                # So many turns with each of its stages.
+                count += 1
+            stage = _stage(loop, node)
+            if (stage == "first" and turn == 0) or (stage == "last" and turn == last):
+                count = 0
             if has_else(body, place) or node.head == "else":
                 # Of two branches one is taken; which, changes with the turns around.
                 swaps = sum(n for _, n in loops) % 2 == 1
@@ -218,11 +297,12 @@ def _run(
                     count = 0
             if phases and turn % 2 != phases.get(id(node), turn % 2):
                 count = 0
+            inside = node if node.kind == "loop" else None
             for each in range(count):
-                inner = (*loops, (node.number, each)) if node.kind == "loop" else loops
-                follow(node.body, here, inner, each)
+                inner = (*loops, (node.number, each)) if inside else loops
+                follow(node.body, here, inner, each, inside, count - 1)
 
-    follow(body, (), (), 0)
+    follow(body, (), (), 0, None, 0)
     return out
 
 

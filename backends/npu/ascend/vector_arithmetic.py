@@ -255,13 +255,13 @@ class TileArithmetic(TileHolder):
         name = self.splat(other, "int32_t") if right is None else right.name
         mask = self.new("mask")
         if op in ("eq", "ne"):
-            self.compare(mask, left.name, name, "EQ", "int32_t")
+            self._equal_integers(mask, left.name, name)
             flip = op == "ne"
         else:
             most = self.new("int32_t")
             self.emit("Max", most, (left.name, name), kind="int32_t")
             of = name if op in ("le", "gt") else left.name
-            self.compare(mask, most, of, "EQ", "int32_t")
+            self._equal_integers(mask, most, of)
             self.tiles.free(most)
             flip = op in ("lt", "gt")
         if right is None:
@@ -274,6 +274,21 @@ class TileArithmetic(TileHolder):
         self.tiles.free(zeros)
         self.tiles.free(mask)
         return Value("float", into)
+
+    def _equal_integers(self, mask: str, left: str, right: str) -> None:
+        if self.tiles.equals_int32:
+            self.compare(mask, left, right, "EQ", "int32_t")
+            return
+        # A difference, wrapped or not, is 0 of equals alone, and so is its float.
+        apart, number = self.new("int32_t"), self.new("float")
+        text = ", ".join(self.view(n, "int32_t") for n in (apart, left, right))
+        self.tiles.instruction(
+            "V", f"Sub({text}, {self.chunk.count});", (left, right), (apart,)
+        )
+        self.convert(number, apart, "NONE", ("float", "int32_t"))
+        self.compare(mask, number, "0.0f", "EQ")
+        self.tiles.free(apart)
+        self.tiles.free(number)
 
     def _arithmetic(self, node: Prim, kind: str) -> Value:
         op = node.op

@@ -166,7 +166,7 @@ class TileHolder:
     ) -> None:
         """A mask; Compare takes whole repeats of 256 bytes, so past the last lane."""
         tensor = b.isidentifier()
-        function = "Compare" if tensor else "CompareScalar"
+        function = "Compare" if tensor else "Compares"
         whole = f"opslib::Whole<{kind}>({self.chunk.count})"
         other = self.view(b, kind) if tensor else b
         self.tiles.instruction(

@@ -100,6 +100,8 @@ class Tensor(Array):
     """torch.Tensor on ``cuda:N``."""
 
     requires_grad = False
+    layout = "torch.strided"
+    is_nested = False
 
     @property
     def dtype(self) -> DType:
@@ -194,7 +196,7 @@ def torch(patch: pytest.MonkeyPatch, fake: Any) -> Any:
     module.stream = fake.Device(0)
     fake.Device(0).set_current()
     module.stream = fake.Device(0).create_stream()
-    module.Tensor = Tensor
+    module.Tensor, module.strided = Tensor, Tensor.layout
     module.is_grad_enabled = lambda: True
 
     def empty(shape: Any, dtype: DType, device: Any) -> Tensor:

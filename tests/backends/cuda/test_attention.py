@@ -44,7 +44,6 @@ def test_half_types_have_a_launch_for_each_width(name: str, dtype: str) -> None:
     [
         ("attention", "float32", "sm_90"),
         ("attention", "float16", "sm_75"),
-        ("varlen_attention", "float16", "sm_90"),
         ("softmax", "float16", "sm_90"),
     ],
 )

@@ -32,6 +32,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 class Clock:
     """A device on which work takes what it says it takes."""
 
+    where = "cpu"
+
     def __init__(self, captures: bool = True) -> None:
         self.now = 0.0
         self.captures = captures
@@ -175,6 +177,54 @@ def test_the_conformance_run_fits_its_time(gpu: ModuleType) -> None:
     found = gpu.conformance(60, 1, "no-such-device")
     assert found["counts"] == {}
     assert found["whole"]
+
+
+def test_the_conformance_run_says_who_may_run(
+    gpu: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries only where they are meant: else their products would hide opslib's."""
+    seen: list[tuple[list[str], str]] = []
+
+    def called(command: list[str], env: dict[str, str], **_: Any) -> None:
+        seen.append((command, env["OPSLIB_PROVIDERS"]))
+
+    monkeypatch.setattr(gpu.subprocess, "run", called)
+    gpu.conformance(5, 1)
+    gpu.conformance(5, 1, operators=["mm", "linear"], providers=True)
+    (whole, first), (part, second) = seen
+    assert (first, second) == ("never", "auto")
+    assert "--op" not in whole
+    assert part[-4:] == ["--op", "mm", "--op", "linear"]
+
+
+def test_what_a_call_costs_the_host(gpu: ModuleType) -> None:
+    pytest.importorskip("torch")
+    clock = Clock()
+    found = gpu.calls(clock, "cpu", 40)
+    assert set(found) >= {"opslib.add", "torch.add"}
+    assert all(0 < micros < 1e6 for micros in found.values())
+    # No block of calls is timed while another is pending.
+    assert clock.log.count("sync") == 2 * 4 * len(found)
+
+
+@pytest.mark.slow
+def test_a_dry_run_goes_through_all_of_it(
+    gpu: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the suite to the table, in the simulator, without a GPU."""
+    pytest.importorskip("torch")
+    json_, md = tmp_path / "gpu.json", tmp_path / "gpu.md"
+    arguments = ["--dry-run", "--jobs", "1", "--only", "add"]
+    assert gpu.main([*arguments, "--json", str(json_), "--table", str(md)]) == 0
+    found = json.loads(json_.read_text("utf-8"))
+    assert found["conformance"]["counts"] == {"pass": 1}
+    assert found["provided"]["counts"] == {"pass": 1}
+    assert found["skipped"] == []
+    timed = {r["contender"] for r in found["rows"] if "microseconds" in r}
+    assert timed >= {"opslib", "torch", "torch.compile"}
+    assert all(r.get("error_of_largest", 0) < 1e-6 for r in found["rows"])
+    assert "a dry run in the simulator" in md.read_text("utf-8")
+    assert "| add 48x48 float32 | opslib |" in capsys.readouterr().out
 
 
 def test_a_report_in_short(gpu: ModuleType) -> None:

@@ -80,6 +80,16 @@ def test_products_do_not_spill(dtype: str, architecture: str) -> None:
         assert usage.spills == 0 or "_rows" in usage.name, usage
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["attention", "paged_prefill_attention"])
+def test_attention_does_not_spill(name: str, dtype: str, architecture: str) -> None:
+    """With all its options, and where rows of a block see different values."""
+    for usage in compiled(name, dtype, TARGETS[architecture]):
+        assert usage.spills == 0, usage
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_catalogue(architecture: str) -> None:

@@ -213,6 +213,7 @@ def test_jax(fake: Any, libraries: Any, monkeypatch: pytest.MonkeyPatch) -> None
     made = libraries.cupy(monkeypatch, fake, libraries.ArrayImpl)
     import jax
 
+    monkeypatch.setattr(jax, "Array", libraries.ArrayImpl)
     monkeypatch.setattr(jax.dlpack, "from_dlpack", lambda a: ("jax", a, a.__dlpack__()))
     a = made.array(x)
     kind, array, _ = opslib.exp(a, backend="cuda:0")

@@ -53,7 +53,6 @@ CASES: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
 @pytest.fixture
 def few_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launches, "BLOCKS", 1)
-    monkeypatch.setattr("opslib.backends.cuda.contraction.BLOCKS", 1)
 
 
 def engine(name: str, signature: str) -> Callable[..., Any]:

@@ -12,9 +12,11 @@ import json
 import math
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from unittest import mock
 
@@ -45,7 +47,7 @@ from opslib.dispatch.plan import program_for
 from opslib.dispatch.strides import strides_of
 from opslib.errors import OpslibError
 from opslib.ir.binding import Binding
-from opslib.ir.dtypes import DTYPES
+from opslib.ir.dtypes import BOOL, DTYPES
 from opslib.ir.expr import Program, Scalar, walk
 from opslib.ir.statics import NotStatic
 from opslib.runtime import cache as kernel_cache
@@ -66,8 +68,15 @@ FEW = (0, 1, 1, 2, 2, 3, 3, 5, 7, 17, 40)
 LIMIT = 1 << 17
 # Points of the iteration space where valid indices are found by evaluating.
 EVALUATED = 1 << 20
-# Bytes that a call may move and compute on the twin, some 100 MB/s: see `Budget`.
-LONGEST = 1 << 25
+# Instructions that a launch may have on the twin, some tenths of a second.
+LONGEST = 1 << 17
+# So many calls are drawn at once, and the smallest of them run first.
+_BATCH = 16
+# A line is dropped in so many runs at most that come to the same lines about as often:
+# to within a factor of two.
+_TIMES = 4
+# So many calls are drawn around others.
+_NEAR = 300
 # Ranks 1, 2, 2 and 3 of shapes.RANKS; one of them with mixed dtypes.
 VARIANTS = (1, 0, 3, 2)
 MIXED = 3
@@ -102,18 +111,40 @@ class Call:
     natural: bool = True
 
 
-class _Sized(shapes._Draw):
-    """Draws sizes from `palette`: with one size in five equal to an earlier one."""
+def _size(rng: random.Random, palette: Sequence[int], chosen: bool, style: int) -> int:
+    """One size of a call, by the call's style (see `_STYLES`)."""
+    few, one_large, lonely = _STYLES[style]
+    if one_large:
+        return rng.choice(palette if chosen else (1, 2, 3) if lonely else FEW)
+    # Half of the sizes are few: several large ones are soon too many elements.
+    return rng.choice(FEW if few or rng.random() < 0.5 else palette)
 
-    __slots__ = ("palette",)
+
+# (all sizes are few, one is large, the others are 1 to 3): a line that only a long axis
+# needs is found with one, whatever the number of axes.
+_STYLES = ((False, False, False), (False, True, True), (True, False, False),
+           (False, True, True), (False, True, False))  # fmt: skip
+
+
+class _Sized(shapes._Draw):
+    """Draws sizes from `palette`: with one size in five equal to an earlier one.
+
+    `large` is which of the sizes is the large one, `asked` how many there were.
+    """
+
+    __slots__ = ("asked", "large", "palette", "sizes_style")
     palette: Sequence[int]
+    asked: int
+    large: int
+    sizes_style: int
 
     def size(self) -> int:
         known = [v for v in self.values.values() if isinstance(v, int) and v >= 0]
+        chosen = self.asked == self.large
+        self.asked += 1
         if known and self.free.random() < 0.2:
             return self.free.choice(known)
-        # Half of the sizes are few: several large ones are soon too many elements.
-        return self.free.choice(FEW if self.free.random() < 0.5 else self.palette)
+        return _size(self.free, self.palette, chosen, self.sizes_style)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +161,7 @@ class Source:
     variant: int
     fixed: int
     palette: tuple[int, ...] = (TILE + 3,)
+    asked: list[int] = field(default_factory=lambda: [1])
 
     def _drawn(self, free: int) -> Any:
         key = f"{self.handle.name} {self.dtype} {self.variant} {self.fixed}"
@@ -138,12 +170,16 @@ class Source:
             random.Random(key), random.Random(f"{key} {free}"),
         )  # fmt: skip
         draw.palette = self.palette
+        draw.asked, draw.large = 0, draw.free.randrange(self.asked[0])
+        draw.sizes_style = free % len(_STYLES)
         draw.rank = shapes.RANKS[self.variant % len(shapes.RANKS)]
         draw.mixed = self.variant == MIXED
         try:
             made = draw.call()
         except _UNFIT:
             return None
+        finally:
+            self.asked[0] = max(self.asked[0], draw.asked)
         counts = [math.prod(s) for s in shapes._shapes(made.binding)]
         sizes = made.binding.sizes.values()
         if max(counts, default=0) > LIMIT or min(sizes, default=0) < 0:
@@ -181,20 +217,55 @@ class Source:
         )  # fmt: skip
 
 
+def _numbers(rng: np.random.Generator, shape: tuple[int, ...], special: bool) -> Any:
+    """Normal numbers; or many of those that formulas ask for."""
+    made = rng.standard_normal(shape)
+    if not special:
+        return made
+    those = rng.choice((0.0, 1.0, math.inf, -math.inf, math.nan), shape)
+    return np.where(rng.random(shape) < rng.choice((0.1, 0.6)), those, made)
+
+
 def resized(
-    program: Program, scalars: dict[str, Any], sizes: Sequence[int], free: int
+    program: Program,
+    scalars: dict[str, Any],
+    sizes: Sequence[int],
+    free: int,
+    near: Call | None = None,
 ) -> Call | None:
     """A call of a program with any sizes, though its operator may refuse them.
 
     Integers are zeros, which are valid indices as long as there is something to index.
+    With `near` most sizes are those of that call.
     """
     rng = random.Random(free)
-    known: dict[str, Any] = dict(scalars)
+    scalars = {
+        n: type(v)(rng.choice((0, 1, 1, 2))) if rng.random() < 0.2 else v
+        for n, v in scalars.items()
+    }
+    known: dict[str, Any] = {**scalars, **(near.sizes if near is not None else {})}
     tensors = (*program.inputs, *program.outputs)
     # Of a result whose extents are attributes (eye, full), those are sizes as well.
     shaped = {n.name for t in tensors for n in walk(*t.shape) if isinstance(n, Scalar)}
-    for name in (*program.sizes, *sorted(shaped & set(scalars))):
-        known[name] = rng.choice((FEW, FEW, sizes, sizes, (0,))[rng.randrange(5)])
+    names = (*program.sizes, *sorted(shaped & set(scalars)))
+    large = rng.randrange(max(1, len(names)))
+    # What is equal may have to be: where a launch checks shapes, no other runs then.
+    alike = rng.random() < 0.5
+    old = dict(known) if near is not None else {}
+    changed: dict[Any, int] = {}
+    for k, name in enumerate(names):
+        before = old.get(name)
+        if alike and before in changed:
+            known[name] = changed[before]
+            continue
+        if near is not None and k != large and rng.random() < 0.85:
+            continue
+        one = _size(rng, sizes, k == large, free % len(_STYLES))
+        if near is None and alike and k and rng.random() < 0.5:
+            one = known[rng.choice(names[:k])]
+        known[name] = 0 if rng.random() < 0.15 else one
+        if near is not None:
+            changed[before] = known[name]
     chosen = {name: known[name] for name in program.sizes}
     scalars = {name: known[name] for name in scalars}
     found = {
@@ -206,9 +277,11 @@ def resized(
         return None
     numbers = np.random.default_rng(free)
     arrays = [
-        numbers.standard_normal(found[t.name]).astype(t.dtype.numpy)
+        _numbers(numbers, found[t.name], free % 2 == 1).astype(t.dtype.numpy)
         if t.dtype.is_float
-        else np.zeros(found[t.name], t.dtype.numpy)
+        else numbers.integers(0, 2 if t.dtype == BOOL else 1, found[t.name]).astype(
+            t.dtype.numpy
+        )
         for t in program.inputs
     ]
     outputs = {t.name: found[t.name] for t in program.outputs}
@@ -255,15 +328,17 @@ class Said:
 
     Attributes:
         findings: kinds of what is wrong.
-        drains, redundant: lines with such a note.
-        work: bytes moved and computed.
+        ran: lines of waits and barriers that it came to, and how often.
+        drains, redundant: those with such a note.
+        is_long: it was not run to the end.
     """
 
     findings: tuple[str, ...]
+    ran: dict[int, int]
     drains: frozenset[int]
     redundant: frozenset[int]
     text: str
-    work: float
+    is_long: bool
 
 
 @dataclass(eq=False)
@@ -284,6 +359,8 @@ class Kernel:
     entries: list[Any] = field(default_factory=list)
     lines: list[list[int]] = field(default_factory=list)
     drop: Any = None
+    limit: Any = None
+    lines_run: Any = None
 
     def calls(self, draws: int) -> Iterator[Call]:
         """Calls that it is for, the first ones short.
@@ -292,25 +369,33 @@ class Kernel:
         """
         sizes = palette(self.made)
         short = tuple(n for n in sizes if n < 4 * TILE)
-        scalars: dict[str, Any] | None = None
+        scalars: list[dict[str, Any]] = []
         for free in range(draws):
             now = short if free < draws // 4 else sizes
-            found = [
+            found: list[Call | None] = [
                 dataclasses.replace(source, palette=now).call(free)
                 for source in self.sources
             ]
             for one in found:
                 if one is not None and one.program == self.program:
-                    scalars = one.scalars
-            if scalars is not None:
-                found.append(resized(self.program, scalars, now, free))
-            for one in found:
-                if (
-                    one is not None
-                    and one.program == self.program
-                    and within(self.made, one.sizes, one.scalars, one.arrays)
-                ):
-                    yield one
+                    scalars.append(one.scalars)
+            if scalars:
+                some = scalars[free * 7 % len(scalars)]
+                found.append(resized(self.program, some, now, free))
+            yield from filter(self._takes, found)
+
+    def near(self, one: Call, free: int) -> Iterator[Call]:
+        """A call that is like another but for a size or two."""
+        made = resized(self.program, one.scalars, palette(self.made), free, one)
+        if made is not None and self._takes(made):
+            yield made
+
+    def _takes(self, one: Call | None) -> bool:
+        return (
+            one is not None
+            and one.program == self.program
+            and within(self.made, one.sizes, one.scalars, one.arrays)
+        )
 
 
 def kernels(operator: str, dtype: str, most: int = 2) -> Iterator[Kernel]:
@@ -349,10 +434,12 @@ def load(found: Sequence[Kernel], text: str) -> None:
         timeout_s=600,
     )
     drop = FFI.cast("void (*)(int)", library.symbol("opslib_twin_drop_line"))
+    limit, lines_run = controls(library)
     rows = text.split("\n")
     syncs = [k for k, row in enumerate(rows, 1) if SYNC.match(row)]
     for kernel in found:
         kernel.text, kernel.drop, kernel.lines, kernel.entries = rows, drop, [], []
+        kernel.limit, kernel.lines_run = limit, lines_run
         for launch in kernel.made.launches:
             address = library.symbol(f"{launch.name}_twin")
             kernel.entries.append(FFI.cast("opslib_twin", address))
@@ -362,6 +449,17 @@ def load(found: Sequence[Kernel], text: str) -> None:
             )
             end = rows.index("}", start)
             kernel.lines.append([k for k in syncs if start <= k <= end])
+
+
+def controls(library: Any) -> tuple[Any, Any]:
+    """How to limit launches, and to ask for the lines that one ran."""
+    return (
+        FFI.cast("void (*)(uint64_t)", library.symbol("opslib_twin_limit")),
+        FFI.cast(
+            "uint32_t (*)(int32_t *, uint32_t *, uint32_t)",
+            library.symbol("opslib_twin_lines_run"),
+        ),
+    )
 
 
 def garbage(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -402,7 +500,7 @@ class Prepared:
         for k, _ in self.chosen:
             self.before[k] = [a.copy() for a in self.arrays]
             found[k] = self._launch(k)
-            if failure(self.status) is not None:
+            if failure(self.status) is not None or found[k].is_long:
                 break
         return found
 
@@ -414,16 +512,20 @@ class Prepared:
 
     def _launch(self, k: int) -> Said:
         report = FFI.new("char[]", _REPORT)
-        counted = FFI.new("uint64_t[]", simulator.COUNTERS)
+        self.kernel.limit(LONGEST)
         self.kernel.entries[k](
             self.kernel.made.launches[k].blocks or self.cores,
             self.pointers,
             self.nbytes,
             report,
             _REPORT,
-            counted,
-            len(counted),
+            FFI.NULL,
+            0,
         )
+        self.kernel.limit(0)
+        lines = FFI.new("int32_t[]", _LINES)
+        runs = FFI.new("uint32_t[]", _LINES)
+        count = self.kernel.lines_run(lines, runs, _LINES)
         text = FFI.string(report).decode("utf-8", "replace")
         entries = [json.loads(line) for line in text.splitlines()]
         notes: dict[str, set[int]] = {"drain": set(), "redundant": set()}
@@ -433,18 +535,18 @@ class Prepared:
                 notes[entry["kind"]].add(entry["line"])
             else:
                 kinds.append(entry["kind"])
-        moved = counted[21] + counted[23] + counted[25]
-        work = moved + 256 * counted[27] + 64 * (counted[30] + sum(counted[0:7]))
         return Said(
             tuple(kinds),
+            dict(zip(lines[0:count], runs[0:count], strict=True)),
             frozenset(notes["drain"]),
             frozenset(notes["redundant"]),
             text,
-            work,
+            "long" in kinds,
         )
 
 
 _REPORT = 1 << 16
+_LINES = 512
 
 
 @dataclass
@@ -474,83 +576,128 @@ class Verdict:
     alike: str = ""
 
 
-class Budget:
-    """Tells how much work a call will be from smaller ones.
+def elements(one: Call) -> int:
+    """Elements, an empty axis as one: loops over the others run without touching it."""
+    shapes_of = (*(a.shape for a in one.arrays), *one.shapes.values())
+    counts = (math.prod(max(1, n) for n in shape) for shape in shapes_of)
+    return max(1, sum(counts), *one.sizes.values())
 
-    At most with the square of its elements: so operators whose work is linear come to
-    large arrays, in several steps, and others do not.
+
+def _smallest_first(calls: Iterator[Call]) -> Iterator[Call]:
+    """What a small call tells no large one has to be asked for."""
+    while batch := list(islice(calls, _BATCH)):
+        yield from sorted(batch, key=elements)
+
+
+class _Judge:
+    """What is known so far of a kernel's lines.
+
+    Attributes:
+        left: lines that were not noticed yet, and the launch of each.
+        drains: those that ran, and whether they only emptied a flag each time.
+        spare: whether they ordered nothing new each time.
+        tried: how often they were dropped in a run of a kind.
+        ran: some calls that came to a line.
     """
 
-    def __init__(self) -> None:
-        self.known: list[tuple[int, float]] = [(8192, LONGEST)]
+    def __init__(self, kernel: Kernel) -> None:
+        source = kernel.sources[0]
+        self.kernel = kernel
+        self.found = Verdict(source.handle.name, source.dtype, kernel.made.name)
+        self.left = {n: k for k, lines in enumerate(kernel.lines) for n in lines}
+        self.drains: dict[int, bool] = {}
+        self.spare: dict[int, bool] = {}
+        self.tried: Counter[Any] = Counter()
+        self.ran: dict[int, list[Call]] = {}
+        self.all: list[Call] = []
 
-    def allows(self, one: Call) -> bool:
-        """Whether it is little enough."""
-        size = _elements(one)
-        return min(w * max(1, size / n) ** 2 for n, w in self.known) <= LONGEST
+    def open(self) -> list[int]:
+        """Lines that calls are wanted for."""
+        return [line for line in self.left if not self.drains.get(line)]
 
-    def note(self, one: Call, work: float) -> None:
-        """What one was."""
-        self.known.append((_elements(one), work))
+    def hear(self, one: Call) -> bool:
+        """Runs a call; whether the kernel is right."""
+        if elements(one) > LIMIT:
+            return True
+        ready = Prepared(self.kernel, one)
+        whole = ready.run()
+        if any(said.is_long for said in whole.values()):
+            return True
+        wrong = next((s.text for s in whole.values() if s.findings), "")
+        if wrong and one.natural:
+            first = wrong.splitlines()[0]
+            self.found.wrong = f"{one.sizes} {one.scalars}: {first}"
+            return False
+        if wrong:
+            return True
+        self.found.calls += 1
+        self.all.append(one)
+        for k, said in whole.items():
+            kind = frozenset((n, times.bit_length()) for n, times in said.ran.items())
+            for line in [n for n, of in self.left.items() if of == k and n in said.ran]:
+                self.ran.setdefault(line, []).append(one)
+                self._try(ready, k, line, said, kind)
+        return True
+
+    def _try(
+        self, ready: Prepared, launch: int, line: int, said: Said, kind: Any
+    ) -> None:
+        # All of its runs count.
+        drain, redundant = line in said.drains, line in said.redundant
+        if drain or redundant:
+            self.drains[line] = drain and self.drains.get(line, True)
+            self.spare[line] = redundant and self.spare.get(line, True)
+            return
+        self.drains[line] = False
+        self.spare[line] = False
+        self.tried[line, kind] += 1
+        if self.tried[line, kind] > _TIMES:
+            return
+        self.kernel.drop(line)
+        self.found.drops += 1
+        dropped = ready.again(launch)
+        self.kernel.drop(0)
+        if dropped.findings:
+            self.found.caught[line] = dropped.findings[0]
+            del self.left[line]
+
+    def nearby(self) -> Iterator[Call]:
+        """For lines that are left, calls like those that came to them."""
+        rng = random.Random(0)
+        for free in range(_NEAR):
+            wanted = self.open()
+            if not wanted or not self.all:
+                return
+            known = self.ran.get(wanted[free % len(wanted)]) or self.all
+            yield from self.kernel.near(rng.choice(known), 1000 + free)
+
+    def verdict(self) -> Verdict:
+        """When no more calls come."""
+        for line in self.left:
+            if self.drains.get(line):
+                self.found.drains.add(line)
+            else:
+                self.found.missed[line] = self.kernel.text[line - 1].strip()
+                if self.spare.get(line):
+                    self.found.redundant.add(line)
+        return self.found
 
 
-def _elements(one: Call) -> int:
-    """A size for an empty array counts, too: loops may run without touching it."""
-    arrays = sum(a.size for a in one.arrays)
-    results = sum(math.prod(s) for s in one.shapes.values())
-    return max(1, arrays + results, *one.sizes.values())
-
-
-def judge(kernel: Kernel, draws: int = 80, least: int = 10) -> Verdict:
+def judge(kernel: Kernel, draws: int = 40, least: int = 10) -> Verdict:
     """Drops every wait and barrier of a kernel in turn.
 
     Calls are drawn until every line has been noticed, or looks as if it only drained a
-    flag in each of `least` calls.
+    flag in each of `least` calls; first anyhow, then around those that came to a line
+    that is left.
     """
-    source = kernel.sources[0]
-    found = Verdict(source.handle.name, source.dtype, kernel.made.name)
-    left = {line: k for k, lines in enumerate(kernel.lines) for line in lines}
-    drains: dict[int, bool] = {}
-    spare: dict[int, bool] = {}
-    budget = Budget()
-    for one in kernel.calls(draws):
-        if not budget.allows(one):
-            continue
-        ready = Prepared(kernel, one)
-        whole = ready.run()
-        budget.note(one, sum(said.work for said in whole.values()))
-        wrong = next((s.text for s in whole.values() if s.findings), "")
-        if wrong and one.natural:
-            found.wrong = f"{one.sizes} {one.scalars}: {wrong.splitlines()[0]}"
-            return found
-        if wrong:
-            continue
-        found.calls += 1
-        for k, said in whole.items():
-            for line in [n for n, of in left.items() if of == k]:
-                # A line that did not run says nothing: all of its runs count.
-                drain, redundant = line in said.drains, line in said.redundant
-                if drain or redundant:
-                    drains[line] = drain and drains.get(line, True)
-                    spare[line] = redundant and spare.get(line, True)
-                    continue
-                kernel.drop(line)
-                found.drops += 1
-                dropped = ready.again(k)
-                kernel.drop(0)
-                if dropped.findings:
-                    found.caught[line] = dropped.findings[0]
-                    del left[line]
-        if found.calls >= least and all(drains.get(line) for line in left):
-            break
-    for line in left:
-        if drains.get(line):
-            found.drains.add(line)
-        else:
-            found.missed[line] = kernel.text[line - 1].strip()
-            if line in spare:
-                found.redundant.add(line)
-    return found
+    state = _Judge(kernel)
+    for calls in (_smallest_first(kernel.calls(draws)), state.nearby()):
+        for one in calls:
+            if not state.hear(one):
+                return state.found
+            if state.found.calls >= least and not state.open():
+                return state.verdict()
+    return state.verdict()
 
 
 # -- the catalogue --------------------------------------------------------------------
@@ -593,7 +740,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def survey(
-    work: Sequence[tuple[str, str]], most: int = 2, draws: int = 80
+    work: Sequence[tuple[str, str]], most: int = 2, draws: int = 40
 ) -> Iterator[Verdict]:
     """Verdicts on the kernels of operators and dtypes, one for each shape."""
     seen: dict[Any, str] = {}

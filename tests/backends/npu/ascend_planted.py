@@ -19,8 +19,9 @@ from opslib.backends.npu.targets import DEFAULT
 from opslib.runtime import cache as kernel_cache
 from opslib.runtime import toolchain
 
+from . import ascend_mutations as mutations
 from .ascend_cases import FFI
-from .ascend_mutations import TILE, Budget, Kernel, Prepared
+from .ascend_mutations import LIMIT, TILE, Kernel, Prepared, elements
 
 _FLAG = re.compile(r"(SetFlag|WaitFlag)<HardEvent::(\w+?)_(\w+)>\((\d+)\)")
 _TENSOR = re.compile(r"(LocalTensor<\w+> \w+\(TPosition::\w+, )(\d+)(, \d+\);)")
@@ -192,6 +193,7 @@ def build(kernels: Sequence[Kernel], planted: Sequence[Mutant]) -> dict[str, obj
         timeout_s=600,
     )
     for kernel in kernels:
+        kernel.limit, kernel.lines_run = mutations.controls(library)
         kernel.entries = [
             FFI.cast("opslib_twin", library.symbol(f"{x.name}_twin"))
             for x in kernel.made.launches
@@ -207,16 +209,16 @@ def noticed(
 ) -> dict[str, str]:
     """For each mutant that was noticed by what: a kind of finding, or the results."""
     found: dict[str, str] = {}
-    budget = Budget()
     for one in kernel.calls(draws):
         left = [m for m in planted if m.name not in found]
         if not left:
             break
-        if not one.natural or not budget.allows(one):
+        if not one.natural or elements(one) > LIMIT:
             continue
         good = Prepared(kernel, one, CORES)
         said = good.run()
-        budget.note(one, sum(s.work for s in said.values()))
+        if any(s.is_long for s in said.values()):
+            continue
         assert not any(s.findings for s in said.values())
         for mutant in left:
             if mutant.launch not in said:

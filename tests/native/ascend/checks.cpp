@@ -385,6 +385,24 @@ KERNEL(good_compare_type) {
     load(a, x, 64);
     CompareScalar(m, a, 0, CMPMODE::EQ, 64);
 }
+KERNEL(bad_progression) {
+    auto a = ub<float>(0, 64);
+    ArithProgression(a, 1.0f, -0.5f, 64);
+}
+KERNEL(good_progression) {
+    auto a = ub<float>(0, 64);
+    ArithProgression(a, 1.0f, 0.0f, 64);
+}
+KERNEL(bad_brcb_in_place) {
+    auto a = ub<float>(0, 64);
+    load(a, x, 64);
+    Brcb(a, a, 1, BrcbRepeatParams{1, 8});
+}
+KERNEL(good_brcb_in_place) {
+    auto a = ub<float>(0, 64), c = ub<float>(256, 64);
+    load(a, x, 64);
+    Brcb(c, a, 1, BrcbRepeatParams{1, 8});
+}
 KERNEL(bad_position) {
     LocalTensor<float> a(TPosition::A1, 0, 64);
     Duplicate(a, 1.0f, 64);

@@ -78,7 +78,19 @@ KERNEL(ramp_i32) {
 
 KERNEL(progression_f32) {
     auto c = ub<float>(0, 64);
-    ArithProgression(c, 1.0f, -0.5f, 5);
+    ArithProgression(c, -1.0f, 0.5f, 5);
+    store(z, c, 5);
+}
+
+KERNEL(arange_f32) {
+    auto c = ub<float>(0, 64);
+    Arange(c, -1.0f, 0.5f, 5);
+    store(z, c, 5);
+}
+
+KERNEL(ramp_f32) {
+    auto c = ub<float>(0, 64);
+    CreateVecIndex(c, -2.0f, 5u);
     store(z, c, 5);
 }
 
@@ -115,7 +127,7 @@ KERNEL(compare_scalar_f16) {
     auto a = ub<half>(0, 128);
     auto m = ub<uint8_t>(2048, 32);
     load(a, x, 128);
-    CompareScalar(m, a, half(2.0f), CMPMODE::GE, 128);
+    Compares(m, a, half(2.0f), CMPMODE::GE, 128);
     store(z, m, 16);
 }
 
