@@ -47,11 +47,14 @@ __aicore__ inline void Repeat(const LocalTensor<T> &to, const LocalTensor<T> &ro
     Copy(to, row, static_cast<uint64_t>(pitch), static_cast<uint8_t>(rows),
          CopyRepeatParams{1, 1, width, 0});
 }
-/* An element of each row to all elements of the row; `blocks` holds a block for each. */
-__aicore__ inline void Spread(const LocalTensor<float> &to, const LocalTensor<float> &row,
-                              const LocalTensor<float> &blocks, int64_t pitch, uint32_t rows) {
-    Brcb(blocks, row, static_cast<uint8_t>((rows + 7) / 8), BrcbRepeatParams{1, 8});
-    PipeBarrier<PIPE_V>();
+/* An element of each row to a block of 32 bytes. */
+__aicore__ inline void Blocks(const LocalTensor<float> &to, const LocalTensor<float> &row,
+                              uint32_t rows) {
+    Brcb(to, row, static_cast<uint8_t>((rows + 7) / 8), BrcbRepeatParams{1, 8});
+}
+/* A block for each row to all elements of the row. */
+__aicore__ inline void Spread(const LocalTensor<float> &to, const LocalTensor<float> &blocks,
+                              int64_t pitch, uint32_t rows) {
     Copy(to, blocks, static_cast<uint64_t>(pitch), static_cast<uint8_t>(rows),
          CopyRepeatParams{1, 0, static_cast<uint16_t>(pitch / 8), 1});
 }

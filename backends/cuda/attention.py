@@ -103,7 +103,9 @@ def lower(
         wide = arith.most(ONE, arith.ceildiv(s.columns.extent, integer(widest)))
         grid = (plan.blocks, plan.pieces, ONE if s.v is None else wide)
         # 64 sums of 8 bytes, or 128 of 4, would not leave room for a second block.
-        resident = 2 if widest == NARROW and s.dtype.bits == 32 else 1
+        # Nor what tells apart which values a row sees.
+        twice = widest == NARROW and s.dtype.bits == 32 and not s.hidden
+        resident = 2 if twice else 1
         parts.append(dataclasses.replace(launch, grid=grid, resident=resident))
     if plan.cuts is not None:
         parts.append(attention_parts.join(plan, kernel, dialect, title, made))

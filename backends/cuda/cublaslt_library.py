@@ -88,7 +88,7 @@ class Blas:
         with here.current(), here.explained():
             self.handle: int = self.api.create()
         target = here.target
-        big = target is not None and target.wgmma
+        big = target is not None and target.clusters
         self._workspace = _WORKSPACE if big else _SMALL_WORKSPACE
 
     def match(

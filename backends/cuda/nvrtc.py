@@ -25,10 +25,10 @@ from .targets import GpuTarget
 
 # Lines of the compiler's log in a message.
 _SHOWN = 12
-# For ptxas, where it spilled: at its usual level (5 of 0 to 10) it moves work ahead until
-# registers run out, and puts up to a dozen values into memory to stay below the number
-# that lets another block run. At 3 it has the same number and no spills, for which it
-# gives up some of the moving; so this is no default.
+# For ptxas, where it spilled: at its usual level (5 of 0 to 10) it moves work ahead
+# until registers run out, and puts up to a dozen values into memory to stay below the
+# number that lets another block run. At 3 it mostly has the same number and no spills,
+# for which it gives up some of the moving; so this is no default.
 _SPARING = "--register-usage-level=3"
 
 
@@ -160,7 +160,7 @@ def version() -> str:
 def _without_spills(
     source: str, name: str, target: GpuTarget, folders: Sequence[str]
 ) -> Compiled:
-    """The code of ptxas's usual choices, or that of sparing ones where it spills less."""
+    """The code of ptxas's usual choices, or of sparing ones where these spill less."""
     usual = _compile(source, name, target, folders)
     if not usual.spills:
         return usual

@@ -247,7 +247,7 @@ class SimtPrinter(StatementPrinter):
         return super()._prim(node)
 
     def is_positive(self, node: Expr) -> bool:
-        """Whether the integer is known to be above 0 here, by itself or by its parts."""
+        """Whether the integer is known to be above 0 here, itself or by its parts."""
         return node in self.positive or super().is_positive(node)
 
     def _facts(self, axis: Axis) -> None:

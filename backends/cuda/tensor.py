@@ -91,8 +91,8 @@ _GROUPS = {1: (_groups("_wide", 256), _groups("", 128)), 2: (_groups("", 128),),
 def cuts(sums: int, target: GpuTarget, joined: bool = True) -> tuple[Cut, ...]:
     """The ways in which a target's contractions are cut, the largest first.
 
-    Of two sums `joined` says whether they are one product (`_joined`); wgmma of two, each
-    with sums of its own, would wait for each other (ptxas: C7515).
+    Of two sums `joined` says whether they are one product (`_joined`). Without it they
+    are left to warps.
     """
     groups = _GROUPS[sums] if target.wgmma and (joined or sums == 1) else ()
     return (*groups, _WARPS[sums][-1]) if groups else _WARPS[sums]
@@ -270,9 +270,8 @@ class _Text(BlockText):
         p.scopes[-1][("index", "#m0")] = Entry(m0, "int64_t")
         p.scopes[-1][("index", "#n0")] = Entry(n0, "int64_t")
         self.starts = (m0, n0)
-        # A block and an element of a side are there only where all extents are positive.
-        # It matters: division that minds signs is many times the text, and where an
-        # element is computed by a dozen of them NVRTC took minutes.
+        # A block and an element of a side are there only where all extents are
+        # positive. NVRTC took minutes for a dozen divisions that mind signs.
         p.nonnegative |= {"#m0", "#n0"}
         p.positive |= {a.stop for g in (c.batch, c.m, c.n, c.k) for a in g.axes}
         self.batch = {} if batch is None else c.batch.at(batch)

@@ -37,10 +37,12 @@ struct ops_stream {
     int present;
 
     /* The first of the thread's rows and columns; whether its warp has rows. They are told
-     * anew each time, for registers are scarce. */
+     * anew each time, for registers are scarce. A warp has a row for each 4 threads. */
     static OPS_DEVICE int row() { return (int)threadIdx.x / 16 * 4; }
     static OPS_DEVICE int column() { return (int)threadIdx.x % 16 * 4; }
-    OPS_DEVICE bool live() const { return (int)threadIdx.x / 32 * 8 < present; }
+    OPS_DEVICE bool live() const {
+        return (int)threadIdx.x / OPS_WARP * (OPS_WARP / 4) < present;
+    }
 
     OPS_DEVICE void begin(unsigned char *shared, int64_t there) {
         memory = (T *)shared;

@@ -21,6 +21,7 @@ from opslib.ir.roles import attribute_type
 from opslib.language.library import load_library
 from opslib.language.syntax import Operator, Source
 from opslib.runtime import launcher
+from opslib.runtime.protocol import PreparedCalls, Prepares
 
 _FAST_LIMIT = 256
 
@@ -293,7 +294,7 @@ class Miss:
         backend: the one that the calls want, if they do.
     """
 
-    __slots__ = ("_attributes", "_backend", "_handle", "_weak", "calls")
+    __slots__ = ("_attributes", "_backend", "_handle", "_resident", "_weak", "calls")
 
     def __init__(
         self, handle: Handle, values: tuple[Any, ...], backend: str | None = None
@@ -304,8 +305,14 @@ class Miss:
         # For kinds of arguments, which type each Python scalar among them takes.
         self._weak: dict[Any, tuple[DType | None, ...]] = {}
         self.calls: Any = None
+        # Prepared calls on arrays of a device, by its backend.
+        self._resident: PreparedCalls | None = None
 
     def __call__(self, *arrays: Any) -> Any:
+        if self._resident is not None:
+            found = self._resident(arrays)
+            if found is not None:
+                return found
         if len(arrays) == 1 and isinstance(arrays[0], list | tuple):
             grouped = self._handle.grouped(arrays)
             spread = self._handle.spread(grouped)
@@ -340,6 +347,12 @@ class Miss:
             handle.grouped(arrays), self._attributes, None, self._backend
         )
         results, plan = run_planned(request)
+        if True in plan.at_home:
+            if self._resident is None and isinstance(plan.backend, Prepares):
+                self._resident = plan.backend.prepared_calls()
+            if self._resident is not None:
+                pack = handle.packer(request)
+                self._resident.add(plan, arrays, pack, foreign.scalar)
         inputs = iter(plan.binding.inputs)
         types = [None if a is None else next(inputs).dtype for a in arrays]
         if any(type(a) in _SCALARS for a in arrays):

@@ -8,7 +8,7 @@ that launches are synchronous, or that float64 exists.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,6 +23,8 @@ __all__ = [
     "Device",
     "Hosts",
     "Kernel",
+    "PreparedCalls",
+    "Prepares",
     "ProvidedKernel",
     "Provides",
     "View",
@@ -182,6 +184,37 @@ class Provides(Protocol):
         and that were expanded from it. They are preferred to what `compile` gives.
         Never raises for a library that is missing: that gives nothing.
         """
+
+
+class PreparedCalls(Protocol):
+    """Prepared calls of one operator with certain attributes; see `Prepares`."""
+
+    def __call__(self, arrays: tuple[Any, ...]) -> Any:
+        """The result of a call with these arrays; None where none is prepared."""
+
+    def add(
+        self,
+        plan: Any,
+        arrays: tuple[Any, ...],
+        pack: Any,
+        scalar: Callable[[Any, DType], Any],
+    ) -> None:
+        """Prepares calls like one that just ran, where that can be.
+
+        Args:
+            plan: an `opslib.dispatch.plan.Plan`.
+            arrays: of the call, in parameter order; None where absent.
+            pack: makes the result of several outputs; None for one.
+            scalar: makes a Python number an array without axes.
+        """
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A backend that takes over calls like those that it ran, on its own arrays."""
+
+    def prepared_calls(self) -> PreparedCalls:
+        """An empty one, for an operator with certain attributes."""
 
 
 @runtime_checkable

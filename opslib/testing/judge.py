@@ -102,12 +102,32 @@ def reference(case: Case, arithmetic: Arithmetic) -> Reference:
         ]
         return Reference(wants, [None] * len(wants), "")
     bounds = evaluate_bounds(program, inputs, sizes, scalars, arithmetic)
+    if not all(a.dtype.kind in "biu" or _is_finite(a) for a in inputs.values()):
+        other = structure.without_hidden(program)
+        if other is not None:
+            hidden = evaluate_bounds(other, inputs, sizes, scalars, arithmetic)
+            bounds = {k: _either(j, hidden[k]) for k, j in bounds.items()}
     judgements: list[Judgement | None] = [
         _in_caller_axes(bounds[t.name], t) for t in binding.outputs
     ]
-    return Reference(
-        [None] * len(judgements), judgements, _probe(case, inputs, sizes, scalars)
-    )
+    open_bits = structure.makes_integers(program) and _open(judgements)
+    probe = "" if open_bits else _probe(case, inputs, sizes, scalars)
+    return Reference([None] * len(judgements), judgements, probe)
+
+
+def _is_finite(array: Array) -> bool:
+    return bool(np.isfinite(array.astype(np.float64)).all())
+
+
+def _either(judgement: Judgement, other: Judgement) -> Judgement:
+    """Anything where one of the two is a number and the other is not."""
+    lost = np.isfinite(judgement.value) != np.isfinite(other.value)
+    return judgement._replace(bound=np.where(lost, np.inf, judgement.bound))
+
+
+def _open(judgements: Sequence[Judgement | None]) -> bool:
+    """Whether some result may be anything, so that no bit of it can be asked for."""
+    return any(bool(np.isinf(j.bound).any()) for j in judgements if j is not None)
 
 
 def _in_caller_axes(judgement: Judgement, t: BoundOutput) -> Judgement:

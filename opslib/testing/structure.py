@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+from opslib.ir.dtypes import BOOL
 from opslib.ir.expr import (
     Cast,
     Const,
@@ -16,6 +18,8 @@ from opslib.ir.expr import (
     Read,
     Scalar,
     Scan,
+    Select,
+    transform,
     walk,
 )
 
@@ -172,6 +176,53 @@ def makes_integers(program: Program) -> bool:
     """Whether floats become integers, which is left open where they do not fit."""
     return any(
         isinstance(n, Cast) and n.dtype.is_integer and n.value.dtype.is_float
+        for n in reachable(program)
+    )
+
+
+def without_hidden(program: Program) -> Program | None:
+    """The program in which a weight of exactly 0 takes nothing; None if it is the same.
+
+    Weights are exponentials in a sum of products. A streaming contraction does not read
+    what a mask hides, so that a nan there has no effect, where the formula's 0 * nan is
+    nan (lowering/skeletons/streaming.py). Which of the two comes out is left open.
+    """
+    exponentials: set[str] = set()
+
+    def is_weight(node: Expr) -> bool:
+        return any(
+            (isinstance(n, Prim) and n.op == "exp")
+            or (isinstance(n, Read) and n.tensor in exponentials)
+            for n in walk(node)
+        )
+
+    def skips(node: Expr) -> Expr | None:
+        match node:
+            case Fold(monoid, _, (Prim("mul", factors) as body,)) if (
+                monoid.name == "sum"
+            ):
+                for weight in filter(is_weight, factors):
+                    hidden = Prim("eq", (weight, Const(0, weight.dtype)), BOOL)
+                    taken = Select(hidden, Const(0, body.dtype), body)
+                    return replace(node, args=(taken,))
+        return None
+
+    defines = []
+    for d in program.defines:
+        defines.append(replace(d, value=transform(d.value, skips)))
+        if is_weight(d.value):
+            exponentials.add(d.name)
+    made = replace(program, defines=tuple(defines))
+    return None if made.defines == program.defines else made
+
+
+def narrows(program: Program) -> bool:
+    """Whether floats are rounded to a type with fewer bits."""
+    return any(
+        isinstance(n, Cast)
+        and n.dtype.is_float
+        and n.value.dtype.is_float
+        and n.dtype.mantissa < n.value.dtype.mantissa
         for n in reachable(program)
     )
 

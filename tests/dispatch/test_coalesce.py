@@ -122,9 +122,7 @@ def test_the_rank_of_kernels_stays_small() -> None:
 
 NUMBERS = {
     "x + d": lambda shape, d: d % len(shape),
-    "x * 1 + (100 if d > 1 else 7)": lambda shape, d: (
-        100 if d % len(shape) > 1 else 7
-    ),
+    "x * 1 + (100 if d > 1 else 7)": lambda shape, d: 100 if d % len(shape) > 1 else 7,
     "x + at(s, d)": lambda shape, d: shape[d],
     "x + at(s, 0)": lambda shape, d: shape[0],
     "x + total(s)": lambda shape, d: sum(shape),

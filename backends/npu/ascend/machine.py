@@ -8,7 +8,7 @@ every instruction says which memory it touches. renderer.py prints this form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from opslib.ir.expr import Expr
@@ -174,7 +174,7 @@ def cores(launch: Launch) -> list[Launch]:
     return found
 
 
-def instructions(body: list[Node]) -> Iterator[Instruction]:
+def instructions(body: Sequence[Node]) -> Iterator[Instruction]:
     """All instructions, in the order of the text."""
     for node in body:
         if isinstance(node, Block):

@@ -180,10 +180,15 @@ class PackedPrinter(ScanPrinter):
         blocks = self._tiles.fixed("blocks", "float", 8 * MOST)
         self._tiles.instruction(
             "V",
-            f"opslib::Spread({into}, {row.name}, {blocks}, {self._pitch}, "
-            f"{self._number});",
+            f"opslib::Blocks({blocks}, {row.name}, {self._number});",
             (row.name,),
-            (blocks, into),
+            (blocks,),
+        )
+        self._tiles.instruction(
+            "V",
+            f"opslib::Spread({into}, {blocks}, {self._pitch}, {self._number});",
+            (blocks,),
+            (into,),
         )
         if row.owned:
             self._tiles.free(row.name)

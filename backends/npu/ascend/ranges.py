@@ -9,6 +9,7 @@ of i, in each of which the read is a run of neighbours.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 
 from opslib.ir.dtypes import BOOL, INT64
@@ -85,7 +86,11 @@ def _loops(body: list[Statement] | tuple[Statement, ...]) -> Iterator[For]:
 
 
 def _parts(
-    s: For, axis: Axis, stores: tuple[Store, ...], depth: int
+    s: For,
+    axis: Axis,
+    stores: tuple[Store, ...],
+    depth: int,
+    facts: tuple[tuple[Expr, bool], ...] = (),
 ) -> Iterator[Statement]:
     found = (_undecided(x.value, axis.name) for x in stores)
     condition = next((c for c in found if c is not None), None)
@@ -98,12 +103,13 @@ def _parts(
         return
 
     def part(start: Expr, stop: Expr, holds: Expr) -> Iterator[Statement]:
-        known = {condition: holds}
+        now = (*facts, (condition, holds is TRUE))
+        known = {condition: holds, **_implied(now)}
         body = tuple(
             Store(x.buffer, x.indices, simplified(substitute(x.value, known)))
             for x in stores
         )
-        yield from _parts(s, Axis(axis.name, start, stop), body, depth + 1)
+        yield from _parts(s, Axis(axis.name, start, stop), body, depth + 1, now)
 
     if not _on(condition, axis.name):
         then, other = (tuple(part(axis.start, axis.stop, c)) for c in (TRUE, FALSE))
@@ -122,6 +128,24 @@ def _parts(
     values = holds.get(op, (TRUE, FALSE, TRUE))
     for start, stop, value in zip(places[:-1], places[1:], values, strict=True):
         yield from part(start, stop, value)
+
+
+def _implied(facts: tuple[tuple[Expr, bool], ...]) -> dict[Expr, Expr]:
+    """Conditions that are false by the others: of -inf and b the larger one is b.
+
+    So where ``max(a, b) == -inf`` does not hold and ``a == -inf`` does, ``b == -inf``
+    does not; without this a branch would be left that no call can come to.
+    """
+    found: dict[Expr, Expr] = {}
+    for fact, is_true in facts:
+        for other, is_other in facts:
+            match fact, other:
+                case Prim("eq", (Prim("max", pair), Const() as k)), Prim("eq", (a, b)):
+                    holds = not is_true and is_other and b is k and a in pair
+                    if holds and k.value == -math.inf:
+                        (rest,) = [x for x in pair if x is not a] or [a]
+                        found[Prim("eq", (rest, k), BOOL)] = FALSE
+    return found
 
 
 def _in_rounds(

@@ -26,6 +26,7 @@ _VARIABLE = re.compile(r"for \(\w+ (\w+) = ")
 _ASSIGNED = re.compile(r"(const )?(?:\w+ )?(\w+) [-+*/]?= (.*)")
 _NAMES = re.compile(r"[A-Za-z_]\w*")
 # A loop from 0 to `stop` with `stop`; in its body, what its first and last turn lack.
+_BEGIN = re.compile(r"const int64_t (\w+) = \w+ \* (\d+);")
 _RANGE = re.compile(r"const int64_t (\w+) = ops_minimum_i64\((\w+) \+ (\d+), ")
 _CHUNKS = re.compile(r"for \(\w+ \w+ = (\w+); \w+ < (\w+); \w+ \+= TILE\)")
 _WITH_END = re.compile(r"for \(\w+ (\w+) = 0; \1 <= (\w+); ")
@@ -73,7 +74,7 @@ def runs(body: list[Node]) -> Iterator[list[Step]]:
 
 def plans(body: list[Node]) -> list[Plan]:
     """The plans of these runs; flags in the body make no difference to them."""
-    single = dict.fromkeys(_single(body), 1)
+    single = {k: 1 for k, length in _of_blocks(body).items() if length <= STEP}
     return [replace(p, limits={**single, **p.limits}) for p in _plans(body)]
 
 
@@ -87,7 +88,7 @@ def _plans(body: list[Node]) -> Iterator[Plan]:
         yield Plan(limits=once)
     for choice in _choices(body, {}):
         yield Plan(2, choice=choice)
-    settled = frozenset(_settled(body))
+    settled = frozenset((*_settled(body), *_of_blocks(body)))
     blocks = [
         b for b, _ in found
         if b.kind != "scope" and b.head != "else" and id(b) not in settled
@@ -105,17 +106,25 @@ def _plans(body: list[Node]) -> Iterator[Plan]:
         yield Plan(phases=phases)
 
 
-def _single(body: list[Node]) -> Iterator[int]:
-    """Loops over the chunks of a range that no tile is shorter than, by id."""
-    ends = {
-        (m[2], m[1])
-        for i in instructions(body)
-        if i.pipe == "S" and (m := _RANGE.match(i.text)) and int(m[3]) <= STEP
+def _of_blocks(body: Sequence[Node]) -> dict[int, int]:
+    """Loops over the chunks of a block of an axis, by id, and how long a block is.
+
+    A block has something in it, for an axis is cut into no more than it needs; and of
+    one that is no longer than the least tile there is one chunk.
+    """
+    texts = [i.text for i in instructions(body) if i.pipe == "S"]
+    begins = {(m[1], m[2]) for t in texts if (m := _BEGIN.match(t))}
+    ranges = {
+        (m[2], m[1]): int(m[3])
+        for t in texts
+        if (m := _RANGE.match(t)) and (m[2], m[3]) in begins
     }
+    found: dict[int, int] = {}
     for block, _ in _blocks(body):
         m = _CHUNKS.match(block.head)
-        if m is not None and m.groups() in ends:
-            yield id(block)
+        if m is not None and (m[1], m[2]) in ranges:
+            found[id(block)] = ranges[m[1], m[2]]
+    return found
 
 
 def _stage(loop: Block | None, branch: Block) -> str:
@@ -273,6 +282,7 @@ def run_of(body: Sequence[Node], plan: Plan) -> list[Step]:
         loop: Block | None,
         last: int,
     ) -> None:
+        taken = 0
         for place, node in enumerate(body):
             here = (*path, (turn, place))
             if not isinstance(node, Block):
@@ -290,13 +300,16 @@ def run_of(body: Sequence[Node], plan: Plan) -> list[Step]:
             stage = _stage(loop, node)
             if (stage == "first" and turn == 0) or (stage == "last" and turn == last):
                 count = 0
-            if has_else(body, place) or node.head == "else":
+            if has_else(body, place):
                 # Of two branches one is taken; which, changes with the turns around.
                 swaps = sum(n for _, n in loops) % 2 == 1
-                if not choice.get(id(node), swaps == (node.head == "else")):
+                if not choice.get(id(node), not swaps):
                     count = 0
             if phases and turn % 2 != phases.get(id(node), turn % 2):
                 count = 0
+            if node.head == "else":
+                count = 1 - taken
+            taken = count
             inside = node if node.kind == "loop" else None
             for each in range(count):
                 inner = (*loops, (node.number, each)) if inside else loops

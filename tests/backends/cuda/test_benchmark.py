@@ -146,10 +146,17 @@ def test_rows_and_table(gpu: ModuleType, timing: ModuleType) -> None:
     ] == pytest.approx(0.5)
     case.dtype = "float32"
     assert gpu.rows_of(case, timings, entrants, limits)[0]["of_ceiling"] is None
-    result = gpu.Result({"gpu": "a GPU"}, {}, limits, rows, ["matmul"])
+    result = gpu.Result(
+        {"gpu": "a GPU"},
+        ceilings=limits,
+        calls={"opslib.add": 4.5},
+        rows=rows,
+        skipped=["matmul"],
+    )
     text = gpu.table(result)
     assert "| softmax 8x8 bfloat16 | torch | 2000.0 | 0.25 | 2.00x | graph |" in text
     assert "jax sees no GPU" in text
+    assert "* a call of opslib.add on 1024 elements, host: 4.50 us" in text
     assert "No time was left for matmul." in text
     assert json.loads(result.as_json())["rows"] == rows
 

@@ -14,6 +14,7 @@ from opslib.backends.cuda.cublaslt import multiple
 from .cublaslt_runs import Run, build, python
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         shutil.which("gcc") is None or shutil.which("g++") is None,
         reason="the fake libcublasLt and the simulator are compiled with gcc",

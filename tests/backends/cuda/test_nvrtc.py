@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from opslib.backends.cuda import nvrtc
-from opslib.backends.cuda.nvrtc import Usage
+from opslib.backends.cuda.nvrtc import Compiled, Usage
 from opslib.backends.cuda.packages import NotInstalled
 from opslib.backends.cuda.targets import TARGETS
 
@@ -112,6 +112,41 @@ def test_spills_are_read(compiler: None) -> None:
     usage = nvrtc.compile_text(text, "k", SM_90).of("k")
     assert usage.registers == 64
     assert usage.spills > 0
+
+
+def test_what_spills_is_compiled_sparingly(
+    compiler: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second code is taken where it spills less, and no other is made twice."""
+
+    def made(spills: int) -> Compiled:
+        return Compiled(b"", (Usage("k", 32, spills, 0, spills, 0, 0),), "")
+
+    for usual, sparing, taken in ((0, 0, 0), (16, 0, 0), (16, 8, 8), (16, 32, 16)):
+        asked: list[Any] = []
+
+        def compiles(
+            *given: Any,
+            asked: list[Any] = asked,
+            usual: int = usual,
+            sparing: int = sparing,
+        ) -> Compiled:
+            asked.append(given[4:])
+            return made(sparing if given[4:] else usual)
+
+        monkeypatch.setattr(nvrtc, "_compile", compiles)
+        assert nvrtc._without_spills("", "k", SM_90, ()).spills == taken
+        assert asked == ([(), ((nvrtc._SPARING,),)] if usual else [()])
+
+
+def test_the_sparing_level_is_one_that_ptxas_knows(compiler: None) -> None:
+    made = nvrtc._compile(KERNEL, "twice", SM_90, nvrtc.include_folders(), ("-v",))
+    more = (nvrtc._SPARING,)
+    spared = nvrtc._compile(KERNEL, "twice", SM_90, nvrtc.include_folders(), more)
+    assert spared.of("twice").registers <= made.of("twice").registers
+    wrong = (nvrtc._SPARING.replace("register-usage", "no-such"),)
+    with pytest.raises(CompileError):
+        nvrtc._compile(KERNEL, "twice", SM_90, nvrtc.include_folders(), wrong)
 
 
 def test_a_second_time_comes_from_the_cache(

@@ -287,6 +287,49 @@ def test_records_are_few(fake: Any, torch: Any) -> None:
     assert len(calls._records) <= 256
 
 
+def test_the_second_call_of_an_operator_is_prepared(
+    fake: Any, torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned once; then found by its arrays, whatever the backend is called by."""
+    a, b = torch.tensor(x), torch.tensor(z)
+    calls: list[tuple[Callable[[], Any], Any]] = [
+        (lambda: opslib.add(a, b), x + z),
+        (lambda: opslib.add(a, b, backend="cuda"), x + z),
+        (lambda: opslib.multiply(a, 2.0), x * 2),
+        (lambda: opslib.softmax(a, axis=0), opslib.softmax(x, axis=0)),
+        (lambda: opslib.concat(a, b, axis=0), np.concatenate([x, z])),
+    ]
+    for call, _ in calls:
+        call()
+    from opslib.dispatch import handle
+
+    def planned(_: Any) -> Any:
+        raise AssertionError("planned again")
+
+    monkeypatch.setattr(handle, "run_planned", planned)
+    for call, want in calls:
+        assert np.allclose(call().read(), want, atol=1e-6)
+    with pytest.raises(AssertionError, match="planned again"):
+        opslib.add(a.seen((33, 70), (1, 33)), b)
+
+
+def test_receipts_and_settings_see_every_call(fake: Any, torch: Any) -> None:
+    a = torch.tensor(x)
+    opslib.exp(a)
+    with opslib.receipts() as found:
+        opslib.exp(a)
+        opslib.exp(a)
+    assert [r.device for r in found] == ["cuda:0"] * 2
+
+
+def test_results_have_names(fake: Any, torch: Any) -> None:
+    a = torch.tensor(x)
+    first, second = (opslib.topk(a, k=3) for _ in range(2))
+    assert type(first) is type(second)
+    for one, other in zip(first, second, strict=True):
+        assert (one.read() == other.read()).all()
+
+
 def count(call: Callable[[], Any]) -> int:
     """Python functions of opslib that a call enters."""
     entered = 0

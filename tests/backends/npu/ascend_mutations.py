@@ -217,13 +217,23 @@ class Source:
         )  # fmt: skip
 
 
+# The last ones are so large and so small that formulas leave them to the scalar unit.
+_SPECIAL = (0.0, 1.0, math.inf, -math.inf, math.nan, 6e4, 1e9, 1e-4, 1e-9)
+
+
 def _numbers(rng: np.random.Generator, shape: tuple[int, ...], special: bool) -> Any:
     """Normal numbers; or many of those that formulas ask for."""
     made = rng.standard_normal(shape)
     if not special:
         return made
-    those = rng.choice((0.0, 1.0, math.inf, -math.inf, math.nan), shape)
+    those = rng.choice(_SPECIAL, shape)
     return np.where(rng.random(shape) < rng.choice((0.1, 0.6)), those, made)
+
+
+def _array(dtype: Any, shape: tuple[int, ...], rng: Any, free: int) -> Any:
+    if dtype.is_float:
+        return _numbers(rng, shape, free % 2 == 1).astype(dtype.numpy)
+    return rng.integers(0, 2 if dtype == BOOL else 1, shape).astype(dtype.numpy)
 
 
 def resized(
@@ -276,14 +286,8 @@ def resized(
     if max(math.prod(shape) for shape in found.values()) > LIMIT:
         return None
     numbers = np.random.default_rng(free)
-    arrays = [
-        _numbers(numbers, found[t.name], free % 2 == 1).astype(t.dtype.numpy)
-        if t.dtype.is_float
-        else numbers.integers(0, 2 if t.dtype == BOOL else 1, found[t.name]).astype(
-            t.dtype.numpy
-        )
-        for t in program.inputs
-    ]
+    with np.errstate(over="ignore"):
+        arrays = [_array(t.dtype, found[t.name], numbers, free) for t in program.inputs]
     outputs = {t.name: found[t.name] for t in program.outputs}
     return Call(program, arrays, chosen, scalars, outputs, natural=False)
 

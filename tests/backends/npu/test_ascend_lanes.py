@@ -156,3 +156,10 @@ def test_weights_are_repeated_for_each_short_row(name: str) -> None:
     found = case(name, normal(300, 40), normal(40, seed=1))
     assert _chosen(found) == "packed"
     agrees(found, 1e-4, 1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("n", [40, 9000])
+def test_parts_of_one_turn_are_ordered_with_those_of_the_next(n: int) -> None:
+    """Sums over channels: whichever part a turn takes, it reads what the last wrote."""
+    agrees(case("local_response_norm", normal(2, 4, n), size=3), rtol=1e-5)

@@ -86,7 +86,9 @@ extern "C" __global__ __vector__ void op_softmax_f16_packed(__gm__ uint8_t *x_me
         PipeBarrier<PIPE_V>();
         Select(max, mask, max, (NAN), SELMODE::VSEL_TENSOR_SCALAR_MODE, whole);
         PipeBarrier<PIPE_V>();
-        opslib::Spread(t_2, max, blocks, pitch, rows);
+        opslib::Blocks(blocks, max, rows);
+        PipeBarrier<PIPE_V>();
+        opslib::Spread(t_2, blocks, pitch, rows);
         PipeBarrier<PIPE_V>();
         Sub(t_2, t, t_2, count);
         PipeBarrier<PIPE_V>();
@@ -94,7 +96,9 @@ extern "C" __global__ __vector__ void op_softmax_f16_packed(__gm__ uint8_t *x_me
         PipeBarrier<PIPE_V>();
         WholeReduceSum(sum, t_3, extent, rows, 1, 1, pitch / 8);
         PipeBarrier<PIPE_V>();
-        opslib::Spread(t_2, sum, blocks, pitch, rows);
+        opslib::Blocks(blocks, sum, rows);
+        PipeBarrier<PIPE_V>();
+        opslib::Spread(t_2, blocks, pitch, rows);
         PipeBarrier<PIPE_V>();
         Div(t_2, t_3, t_2, count);
         PipeBarrier<PIPE_V>();

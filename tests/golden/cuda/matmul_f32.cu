@@ -10,48 +10,46 @@ extern "C" __global__ void __launch_bounds__(256, 2) op_matmul_large(
     __shared__ __align__(16) float a_panel[8][132];
     __shared__ __align__(16) float b_panel[8][132];
     const int64_t tiles = (m + 127) / 128;
-    const int64_t stop = (n + 127) / 128 * ((m + 127) / 128);
-    for (int64_t tile = blockIdx.x; tile < stop; tile += gridDim.x) {
-        const int64_t m0 = ops_rest(tile, tiles) * 128;
-        const int64_t rest = ops_quotient(tile, tiles);
-        const int64_t n0 = rest * 128;
-        const int rows = (int)ops_minimum_i64(128, m - m0);
-        const int columns = (int)ops_minimum_i64(128, n - n0);
-        float acc[8][8] = {};
-        const int64_t end = ops_maximum_i64(k, 1);
-        for (int64_t k0 = 0; k0 < end; k0 += 8) {
-            const int depth = (int)ops_minimum_i64(8, k - k0);
-            #pragma unroll
-            for (int c = threadIdx.x; c < 1024; c += 256) {
-                const int i = c / 8, l = c % 8;
-                float value = 0;
-                if (i < rows && l < depth) {
-                    value = x1[(m0 + i) * x1_stride0 + (k0 + l)];
-                }
-                a_panel[l][i] = value;
+    const int64_t tile = blockIdx.x;
+    const int64_t m0 = ops_rest(tile, tiles) * 128;
+    const int64_t rest = ops_quotient(tile, tiles);
+    const int64_t n0 = rest * 128;
+    const int rows = (int)ops_minimum_i64(128, m - m0);
+    const int columns = (int)ops_minimum_i64(128, n - n0);
+    float acc[8][8] = {};
+    const int64_t end = ops_maximum_i64(k, 1);
+    for (int64_t k0 = 0; k0 < end; k0 += 8) {
+        const int depth = (int)ops_minimum_i64(8, k - k0);
+        #pragma unroll
+        for (int c = threadIdx.x; c < 1024; c += 256) {
+            const int i = c / 8, l = c % 8;
+            float value = 0;
+            if (i < rows && l < depth) {
+                value = x1[(m0 + i) * x1_stride0 + (k0 + l)];
             }
-            #pragma unroll
-            for (int c = threadIdx.x; c < 1024; c += 256) {
-                const int l_2 = c / 128, j = c % 128;
-                float value_2 = 0;
-                if (j < columns && l_2 < depth) {
-                    value_2 = x2[(k0 + l_2) * x2_stride0 + (n0 + j)];
-                }
-                b_panel[l_2][j] = value_2;
-            }
-            __syncthreads();
-            ops_multiply(acc, a_panel, b_panel, row, column);
-            __syncthreads();
+            a_panel[l][i] = value;
         }
         #pragma unroll
-        for (int r = 0; r < 8; r++) {
-            #pragma unroll
-            for (int s = 0; s < 8; s++) {
-                const int i_2 = row + r / 4 * 64 + r % 4;
-                const int j_2 = column + s / 4 * 64 + s % 4;
-                if (i_2 < rows && j_2 < columns) {
-                    y[(m0 + i_2) * y_stride0 + (n0 + j_2)] = acc[r][s];
-                }
+        for (int c = threadIdx.x; c < 1024; c += 256) {
+            const int l_2 = c / 128, j = c % 128;
+            float value_2 = 0;
+            if (j < columns && l_2 < depth) {
+                value_2 = x2[(k0 + l_2) * x2_stride0 + (n0 + j)];
+            }
+            b_panel[l_2][j] = value_2;
+        }
+        __syncthreads();
+        ops_multiply(acc, a_panel, b_panel, row, column);
+        __syncthreads();
+    }
+    #pragma unroll
+    for (int r = 0; r < 8; r++) {
+        #pragma unroll
+        for (int s = 0; s < 8; s++) {
+            const int i_2 = row + r / 4 * 64 + r % 4;
+            const int j_2 = column + s / 4 * 64 + s % 4;
+            if (i_2 < rows && j_2 < columns) {
+                y[(m0 + i_2) * y_stride0 + (n0 + j_2)] = acc[r][s];
             }
         }
     }
@@ -67,48 +65,46 @@ extern "C" __global__ void __launch_bounds__(256, 2) op_matmul(
     __shared__ __align__(16) float a_panel_1[16][68];
     __shared__ __align__(16) float b_panel_1[16][68];
     const int64_t tiles = (m + 63) / 64;
-    const int64_t stop = (n + 63) / 64 * ((m + 63) / 64);
-    for (int64_t tile = blockIdx.x; tile < stop; tile += gridDim.x) {
-        const int64_t m0_1 = ops_rest(tile, tiles) * 64;
-        const int64_t rest = ops_quotient(tile, tiles);
-        const int64_t n0_1 = rest * 64;
-        const int rows = (int)ops_minimum_i64(64, m - m0_1);
-        const int columns = (int)ops_minimum_i64(64, n - n0_1);
-        float acc_1[4][4] = {};
-        const int64_t end = ops_maximum_i64(k, 1);
-        for (int64_t k0_1 = 0; k0_1 < end; k0_1 += 16) {
-            const int depth = (int)ops_minimum_i64(16, k - k0_1);
-            #pragma unroll
-            for (int c = threadIdx.x; c < 1024; c += 256) {
-                const int i_1 = c / 16, l_1 = c % 16;
-                float value = 0;
-                if (i_1 < rows && l_1 < depth) {
-                    value = x1[(m0_1 + i_1) * x1_stride0 + (k0_1 + l_1)];
-                }
-                a_panel_1[l_1][i_1] = value;
+    const int64_t tile = blockIdx.x;
+    const int64_t m0_1 = ops_rest(tile, tiles) * 64;
+    const int64_t rest = ops_quotient(tile, tiles);
+    const int64_t n0_1 = rest * 64;
+    const int rows = (int)ops_minimum_i64(64, m - m0_1);
+    const int columns = (int)ops_minimum_i64(64, n - n0_1);
+    float acc_1[4][4] = {};
+    const int64_t end = ops_maximum_i64(k, 1);
+    for (int64_t k0_1 = 0; k0_1 < end; k0_1 += 16) {
+        const int depth = (int)ops_minimum_i64(16, k - k0_1);
+        #pragma unroll
+        for (int c = threadIdx.x; c < 1024; c += 256) {
+            const int i_1 = c / 16, l_1 = c % 16;
+            float value = 0;
+            if (i_1 < rows && l_1 < depth) {
+                value = x1[(m0_1 + i_1) * x1_stride0 + (k0_1 + l_1)];
             }
-            #pragma unroll
-            for (int c = threadIdx.x; c < 1024; c += 256) {
-                const int l_1_2 = c / 64, j_1 = c % 64;
-                float value_2 = 0;
-                if (j_1 < columns && l_1_2 < depth) {
-                    value_2 = x2[(k0_1 + l_1_2) * x2_stride0 + (n0_1 + j_1)];
-                }
-                b_panel_1[l_1_2][j_1] = value_2;
-            }
-            __syncthreads();
-            ops_multiply(acc_1, a_panel_1, b_panel_1, row, column);
-            __syncthreads();
+            a_panel_1[l_1][i_1] = value;
         }
         #pragma unroll
-        for (int r = 0; r < 4; r++) {
-            #pragma unroll
-            for (int s = 0; s < 4; s++) {
-                const int i_1_2 = row + r;
-                const int j_1_2 = column + s;
-                if (i_1_2 < rows && j_1_2 < columns) {
-                    y[(m0_1 + i_1_2) * y_stride0 + (n0_1 + j_1_2)] = acc_1[r][s];
-                }
+        for (int c = threadIdx.x; c < 1024; c += 256) {
+            const int l_1_2 = c / 64, j_1 = c % 64;
+            float value_2 = 0;
+            if (j_1 < columns && l_1_2 < depth) {
+                value_2 = x2[(k0_1 + l_1_2) * x2_stride0 + (n0_1 + j_1)];
+            }
+            b_panel_1[l_1_2][j_1] = value_2;
+        }
+        __syncthreads();
+        ops_multiply(acc_1, a_panel_1, b_panel_1, row, column);
+        __syncthreads();
+    }
+    #pragma unroll
+    for (int r = 0; r < 4; r++) {
+        #pragma unroll
+        for (int s = 0; s < 4; s++) {
+            const int i_1_2 = row + r;
+            const int j_1_2 = column + s;
+            if (i_1_2 < rows && j_1_2 < columns) {
+                y[(m0_1 + i_1_2) * y_stride0 + (n0_1 + j_1_2)] = acc_1[r][s];
             }
         }
     }
