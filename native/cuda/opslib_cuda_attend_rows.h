@@ -11,13 +11,6 @@
 
 #include "opslib_cuda_attend_cut.h"
 
-/* The same number, of which the compiler knows nothing: what follows from it is computed
- * where it is wanted, and not kept in registers from before a loop on. */
-OPS_INLINE int ops_anew(int x) {
-    asm volatile("" : "+r"(x));
-    return x;
-}
-
 /* A block has up to WIDEST columns; wider values are several blocks', each with the scores
  * of its own. HIDDEN: rows of a block may see different values, and what a row does not
  * see has no effect on it, be it nan. Its weight is then -0, which no exponential is. */
@@ -105,7 +98,7 @@ struct ops_stream {
     OPS_DEVICE void weigh(T (&s)[4][4], int64_t first, int here, Score score, Seen seen) {
 #pragma unroll
         for (int r = 0; r < 4; r++) {
-            const auto scored = score(ops_anew(row() + r));
+            const auto scored = score(ops_ptx_anew(row() + r));
             T top = peak[r];
 #pragma unroll
             for (int c = 0; c < 4; c++) {
@@ -128,7 +121,7 @@ struct ops_stream {
             }
             bare[r] = sum;
             if constexpr (HIDDEN) {
-                const auto visible = seen(ops_anew(row() + r));
+                const auto visible = seen(ops_ptx_anew(row() + r));
 #pragma unroll
                 for (int c = 0; c < 4; c++)
                     if (column() + c < here && !visible(first + column() + c)) s[r][c] = -(T)0;

@@ -77,12 +77,20 @@ static inline __device__ uint16_t ops_ptx_f32_to_f16(float x) {
     c.value = (_Float16)x;
     return c.bits;
 }
+static inline __device__ int ops_ptx_anew(int x) { return x; }
 #else
 
 /* Addresses in asm: generic ones of global memory, 32-bit ones of shared memory. All asm is
  * volatile and clobbers memory, for the compiler must not move it over loads and stores. */
 static inline __device__ uint32_t ops_ptx_shared_address(const void *shared) {
     return (uint32_t)__cvta_generic_to_shared(shared);
+}
+
+/* The same number, of which the compiler knows nothing: what follows from it is computed
+ * where it is wanted, and not kept in registers from before a loop on. */
+static inline __device__ int ops_ptx_anew(int x) {
+    asm volatile("" : "+r"(x));
+    return x;
 }
 
 /* ---------------------------------------------------------- conversions ---- */

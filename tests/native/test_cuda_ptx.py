@@ -107,6 +107,7 @@ def calls() -> str:
         "    uint32_t a4[4] = {x[0], x[1], x[2], x[3]}, a2[2] = {x[4], x[5]};",
         "    uint32_t b2[2] = {x[6], x[7]}, b1[1] = {x[8]};",
         "    w[40] = ops_ptx_f32_to_f16(f[5]);",
+        "    q[4] = ops_ptx_anew(q[5]);",
         "    f[6] = ops_ptx_f16_to_f32(uint16_t(x[9]));",
         "    ops_ptx_mma_m16n8k8_f16(d, a2, b1);",
         "#if __CUDA_ARCH__ >= 800",

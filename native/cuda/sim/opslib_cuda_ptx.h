@@ -12,6 +12,8 @@ static inline uint32_t ops_ptx_shared_address(const void* shared) {
     return opslib_cuda_sim::shared_address(shared);
 }
 
+static inline int ops_ptx_anew(int x) { return x; }
+
 /* -------------------------------------------------------- conversions ---- */
 
 static inline float ops_ptx_f16_to_f32(uint16_t x) {
