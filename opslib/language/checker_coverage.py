@@ -6,6 +6,7 @@ from opslib.language.checker_scope import Context
 from opslib.language.checker_signature import did_you_mean
 from opslib.language.pieces import find_example, is_piece
 from opslib.language.syntax import (
+    Binder,
     Composite,
     Definition,
     Name,
@@ -67,6 +68,10 @@ def check_coverage(context: Context) -> None:
             _pieces(context, result, pieces[result.name])
 
 
+def _from_zero(binder: Binder) -> bool:
+    return isinstance(binder.start, Number) and binder.start.value == 0
+
+
 def _ranges(context: Context, definition: Definition) -> None:
     """Ranges and conditions stand behind pieces of results only."""
     if not definition.ranges and definition.condition is None:
@@ -83,6 +88,9 @@ def _ranges(context: Context, definition: Definition) -> None:
         help = "write a condition as a value: ... if c else 0"
         context.error("E0512", message, place, help)
     elif target.name not in context.signature.results:
+        # Behind a local, ranges from 0 say how far its indices go.
+        if definition.condition is None and all(map(_from_zero, definition.ranges)):
+            return
         message = f"'{target.name}' is a local, which is defined as a whole"
         help = "write the condition as a value: ... if c else 0"
         context.error("E0512", message, place, help)

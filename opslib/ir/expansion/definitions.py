@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from opslib.ir.build import multiply_add
+from opslib.ir.build import cast, multiply_add
+from opslib.ir.dtypes import INT64
 from opslib.ir.expansion.extents import infer
 from opslib.ir.expansion.frame import Frame, Group, Scope
 from opslib.ir.expansion.packs import pack
@@ -52,6 +53,9 @@ def local_groups(
     plain, packs = target_names(target)
     names = frozenset(plain + packs)
     found = infer(frame, (definition.value,), names, Scope())
+    for binder in definition.ranges:
+        assert binder.stop is not None
+        found[binder.name] = (cast(frame.value(binder.stop, Scope()), INT64),)
     if not names <= set(found):
         found = _from_uses(frame, target, names) | found
     groups: list[Group] = []

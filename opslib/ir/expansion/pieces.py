@@ -60,6 +60,8 @@ class _Solved:
 
 def pieces_of(operator: syntax.Operator, name: str) -> tuple[syntax.Definition, ...]:
     """All definitions of a result, if one of them is a piece of it; else none."""
+    if all(r.name != name for r in operator.results):
+        return ()  # Behind a local, ranges say how far its indices go.
     found = tuple(
         d
         for d in operator.definitions
