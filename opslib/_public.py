@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-import linecache
 import os
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch import inspection
 from opslib.dispatch.caches import Cache
-from opslib.dispatch.handle import Handle, attach
+from opslib.dispatch.handle import Handle
 from opslib.dispatch.inspection import OperatorFunction
-from opslib.dispatch.signature import (
-    HEADER,
-    function_source,
-    handle_name,
-    python_name,
-    result_class,
-    result_class_source,
-)
+from opslib.dispatch.made import made
 from opslib.dispatch.templates import einsum_spec, tensordot_spec
 from opslib.errors import ArgumentError
-from opslib.language.diagnostics import Diagnostic, raise_spec
-from opslib.language.library import load_library, parse_operator_text
+from opslib.language.library import load_library
 from opslib.language.syntax import Operator
 from opslib.runtime import pool, registry
 from opslib.runtime.protocol import Device
@@ -61,52 +50,7 @@ def op(text: str) -> OperatorFunction:
         raise ArgumentError(
             f"a spec is a text, not a {type(text).__name__}", code="E0704"
         )
-    library = dict(spec_library())
-    operator = parse_operator_text(text, library)
-    _check_names(operator)
-    library[operator.name] = operator
-    name = python_name(operator.name)
-    names: dict[str, Any] = {"__name__": f"opslib.op.{operator.name}"}
-    made = result_class_source(operator)
-    source = f"{HEADER}\n\n{made}\n\n\n{function_source(operator)}\n"
-    filename = f"<opslib op {operator.name} {next(_numbers)}>"
-    exec(compile(source, filename, "exec"), names)
-    result = names[result_class(operator)] if made else None
-    handle = Handle(operator.name, result, operator, library)
-    names[handle_name(operator)] = handle
-    function: Any = names[name]
-    # A debugger can step into it, for as long as it lives.
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    weakref.finalize(function, linecache.cache.pop, filename, None)
-    attach(function, handle)
-    made_function: OperatorFunction = function
-    return made_function
-
-
-_numbers = itertools.count(1)
-
-
-def _check_names(operator: Operator) -> None:
-    """Names that a spec may have and a Python signature may not."""
-    taken: dict[str, str] = {"out": "out", "backend": "backend"}
-    taken |= {f"return_{r.name}": "" for r in operator.results if r.optional}
-    if operator.clauses.axis:
-        taken["axis"] = "axis"
-    for p in operator.parameters:
-        name = python_name(p.name)
-        if name.startswith("_") or name in taken:
-            why = "begins with '_'" if name.startswith("_") else "is taken in Python"
-            message = f"a parameter's name {why}: '{p.name}'"
-            help = "choose another; every operator has out=, backend= and its own"
-            raise_spec([Diagnostic("E0204", message, p.span, (), help)])
-        taken[name] = p.name
-    fields: set[str] = set()
-    for r in operator.results:
-        name = python_name(r.name)
-        if len(operator.results) > 1 and (name.startswith("_") or name in fields):
-            message = f"'{r.name}' cannot be a field of the results"
-            raise_spec([Diagnostic("E0204", message, r.span)])
-        fields.add(name)
+    return made(text, spec_library())
 
 
 def devices() -> tuple[Device, ...]:
@@ -215,8 +159,8 @@ def einsum(
         out: as for every operator.
         backend: as for every operator.
     """
-    made = _templated(einsum_spec(subscripts, len(operands)))
-    return made(*operands, out=out, backend=backend)
+    found = _templated(einsum_spec(subscripts, len(operands)))
+    return found(*operands, out=out, backend=backend)
 
 
 def tensordot(
@@ -240,8 +184,8 @@ def tensordot(
     """
     x1, x2 = (foreign.plain(a, "tensordot") for a in (x1, x2))
     rank1, rank2 = (len(getattr(a, "shape", ())) for a in (x1, x2))
-    made = _templated(tensordot_spec(rank1, rank2, axes))
-    return made(x1, x2, out=out, backend=backend)
+    found = _templated(tensordot_spec(rank1, rank2, axes))
+    return found(x1, x2, out=out, backend=backend)
 
 
 _templates = Cache(256)
@@ -249,5 +193,5 @@ _templates = Cache(256)
 
 def _templated(text: str) -> OperatorFunction:
     """The operator of an expanded template; each text is made once."""
-    made: OperatorFunction = _templates.once(text, lambda: op(text))
-    return made
+    found: OperatorFunction = _templates.once(text, lambda: op(text))
+    return found

@@ -406,7 +406,7 @@ def split_keywords(
 
 def attach(function: Callable[..., Any], handle: Handle) -> None:
     """Gives an operator's function its attributes: spec, source, plan ..."""
-    from opslib.dispatch import inspection
+    from opslib.dispatch import gradients, inspection
 
     target: Any = function
     target.handle = handle
@@ -415,3 +415,4 @@ def attach(function: Callable[..., Any], handle: Handle) -> None:
     target.source = functools.partial(inspection.source, handle)
     target.cost = functools.partial(inspection.cost, handle)
     target.bound = functools.partial(inspection.bound, handle)
+    target.grad = gradients.Gradient(handle)

@@ -19,6 +19,7 @@ from opslib.ir.sample import sample_binding
 from opslib.runtime import registry
 
 if TYPE_CHECKING:
+    from opslib.dispatch.gradients import Gradient
     from opslib.dispatch.handle import Handle
 
 
@@ -48,6 +49,7 @@ class Described:
 
     handle: Handle
     spec: Spec
+    grad: Gradient
     __name__: str
 
     def plan(self, *arrays: Any, backend: str | None = None, **named: Any) -> Plan:

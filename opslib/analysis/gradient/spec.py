@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opslib.analysis.gradient.derive import gradient
+from opslib.analysis.gradient.groups import grouped
 from opslib.analysis.gradient.prepare import (
     namer,
     with_sizes,
@@ -273,25 +274,10 @@ class _Spec:
             name = t.name if t.name in declared else t.name[1:]
             if name not in declared or self.dropped.get(name):
                 continue
-            groups: list[int] = []
-            for axis in axes_of(declared[name]):
-                if isinstance(axis, syntax.Composite):
-                    groups.append(len(axis.parts))
-                elif isinstance(axis, syntax.Pack):
-                    value = axis.value
-                    plain = value is None or isinstance(value, syntax.Name)
-                    pack = value.name if isinstance(value, syntax.Name) else None
-                    if not plain:
-                        groups = []
-                        break
-                    rank = ranks.get(pack, 0)
-                    groups += [1] if self.packs else [1] * rank
-                else:
-                    groups.append(1)
-            total = sum(groups)
-            if groups and total == len(t.shape) - (
-                sum(self._is_first(d) for d in t.shape) if self.packs else 0
-            ):
+            shown = {k: 1 if self.packs else n for k, n in ranks.items()}
+            groups = grouped(axes_of(declared[name]), shown)
+            pairs = sum(self._is_first(d) for d in t.shape) if self.packs else 0
+            if groups is not None and sum(groups) == len(t.shape) - pairs:
                 found[t.name] = groups
         return found
 
@@ -403,7 +389,7 @@ class _Spec:
         clauses = self.operator.clauses
         lines = []
         inputs = {t.name: t for t in program.inputs}
-        if clauses.axis and not self.dropped:
+        if clauses.axis and clauses.axis in program.sizes and not self.dropped:
             lines.append(f"axis {clauses.axis}")
         for s in clauses.samples:
             if s.name in inputs:
