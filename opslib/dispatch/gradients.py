@@ -90,16 +90,28 @@ class Gradient:
             ShapeError, DTypeError: as for the call itself.
         """
         cotangents, rest = self._split(arrays, named)
-        prepared = self._prepared(rest, named)
-        binding, given = prepared
+        from opslib.dispatch.inspection import dealt
+
+        tensors, attributes = dealt(self._handle, rest, dict(named))
+        return self.with_arrays(cotangents, tensors, attributes, backend)
+
+    def with_arrays(
+        self,
+        cotangents: Sequence[Any],
+        arrays: tuple[Any, ...],
+        named: Mapping[str, Any],
+        backend: str | None = None,
+    ) -> Any:
+        """As a call, with an entry for each tensor parameter, as `Request` has them."""
+        binding, given = self._bound(arrays, named)
         derived = self._derived(binding)
         tensors = self._cotangents(derived, binding, cotangents)
         views: list[tuple[BoundInput, Any]] = list(
             zip(binding.inputs, given, strict=True)
         )
         tensors += [self._input(binding, b, a) for b, a in views]
-        attributes = self._attributes(derived, binding)
-        found = derived.function(*tensors, backend=backend, **attributes)
+        values = self._attributes(derived, binding)
+        found = derived.function(*tensors, backend=backend, **values)
         many = isinstance(found, tuple)
         wanted = {source for _, source in derived.written.results}
         own = [(b, a) for b, a in views if b.name in wanted]
@@ -111,8 +123,11 @@ class Gradient:
 
     def operator(self, *arrays: Any, **named: Any) -> OperatorFunction:
         """The derived operator that a call with these arguments runs."""
+        from opslib.dispatch.inspection import dealt
+
         _, rest = self._split(arrays, named)
-        return self._derived(self._prepared(rest, named)[0]).function
+        tensors, attributes = dealt(self._handle, rest, dict(named))
+        return self._derived(self._bound(tensors, attributes)[0]).function
 
     # --- the derived operator ------------------------------------------------------
 
@@ -180,13 +195,10 @@ class Gradient:
         names = {n for c in allowed for n in CLASSES.get(c, {c})}
         return any(DTYPES[n].is_float for n in names if n in DTYPES)
 
-    def _prepared(
-        self, arrays: tuple[Any, ...], named: dict[str, Any]
+    def _bound(
+        self, tensors: tuple[Any, ...], attributes: Mapping[str, Any]
     ) -> tuple[Binding, list[Any]]:
         """The call of the operator itself, bound, and its arrays in order."""
-        from opslib.dispatch.inspection import dealt
-
-        tensors, attributes = dealt(self._handle, arrays, dict(named))
         request, flat = call.flattened(self._handle.request(tensors, attributes))
         binding = call.bound(request)
         return binding, [

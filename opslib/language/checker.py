@@ -170,7 +170,7 @@ def _definition(context: Context, definition: Definition) -> None:
         scope = _target(context, scope, target, definition)
     _values(context, definition)
     for binder in definition.ranges:
-        if binder.name not in scope.indices:
+        if binder.name not in scope.indices and definition.combine is None:
             message = f"'{binder.name}' is no index of the left side"
             help = "a range behind a definition says where its own index goes"
             context.error("E0301", message, binder.span, help)

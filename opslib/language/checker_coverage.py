@@ -79,8 +79,8 @@ def _ranges(context: Context, definition: Definition) -> None:
     target = definition.targets[0]
     place = definition.ranges[0].span if definition.ranges else definition.span
     if definition.combine is not None:
-        if definition.ranges:
-            message = "a range behind a combining write"
+        if not all(map(_from_zero, definition.ranges)):
+            message = "a range behind a combining write that does not begin at 0"
             help = "its indices go as far as they read; shift them instead"
             context.error("E0512", message, place, help)
     elif len(definition.targets) > 1:

@@ -267,9 +267,9 @@ class Derivation:
             return
         if value is None:
             value = Const(0.0, dtype)
-        self.adjoints[name] = self.define(f"d{name}", places, value)
+        made = self.adjoints[name] = self.define(f"d{name}", places, value)
         for s in added:
-            self._add(f"d{name}", s, dtype)
+            self._add(made, s)
 
     def define(
         self, name: str, axes: tuple[Axis, ...], value: Expr, along: str | None = None
@@ -292,9 +292,30 @@ class Derivation:
             t.name == name for t in (*self.program.inputs, *self.program.outputs)
         )
 
-    def _add(self, name: str, s: Scattered, dtype: object) -> None:
+    def _add(self, name: str, s: Scattered) -> None:
+        """A scatter; a place that has to be searched for is a local of its own."""
+        indices = []
+        for index in s.indices:
+            if any(isinstance(n, Fold | Scan | Order) for n in walk(index)):
+                own = tuple(a for a in s.axes if a.name in free(index))
+                new = {a.index: Axis(self.names(a.name), a.start, a.stop) for a in own}
+                known: dict[Expr, Expr] = {i: a.index for i, a in new.items()}
+                value = self.reverse.replaced(index, known)
+                local = self.define(self._letter("p"), tuple(new.values()), value)
+                index = Read(local, tuple(new), index.dtype)
+            indices.append(index)
         made = sum_of(s.value.dtype)
-        self.defines.append(Define(name, s.axes, s.indices, s.value, made))
+        self.defines.append(Define(name, s.axes, tuple(indices), s.value, made))
+
+    def _letter(self, base: str) -> str:
+        """A name that nothing has."""
+        taken = {t.name for t in (*self.locals, *self.program.locals)}
+        taken |= {t.name for t in (*self.program.inputs, *self.program.outputs)}
+        taken |= set(self.program.sizes) | {s.name for s in self.program.scalars}
+        name, k = base, 1
+        while name in taken:
+            name, k = f"{base}{k}", k + 1
+        return name
 
     def _output(self, t: Tensor) -> Tensor:
         """The result for an input, rounded to its type."""
@@ -310,7 +331,7 @@ class Derivation:
             self.locals.append(Tensor(local, wide, t.shape))
             self.defines.append(Define(local, places, indices, cast(value, wide)))
             for s in added:
-                self._add(local, s, wide)
+                self._add(local, s)
             value = Read(local, indices, wide)
         self.defines.append(Define(name, places, indices, cast(value, t.dtype)))
         return Tensor(name, t.dtype, t.shape)
@@ -324,13 +345,7 @@ class Derivation:
         value: Callable[[Expr], Expr],
     ) -> str:
         """A new local; one that reads its own next element where there is an axis."""
-        name, k = "h" if along is not None else "t", 1
-        taken = {t.name for t in (*self.locals, *self.program.locals)}
-        taken |= {t.name for t in (*self.program.inputs, *self.program.outputs)}
-        taken |= set(self.program.sizes) | {s.name for s in self.program.scalars}
-        base = name
-        while name in taken:
-            name, k = f"{base}{k}", k + 1
+        name = self._letter("h" if along is not None else "t")
         new = {a.index: Axis(self.names(a.name), a.start, a.stop) for a in axes}
         after = tuple(
             arithmetic("add", a.index, integer(1)) if a is along else a.index

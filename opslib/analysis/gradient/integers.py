@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from opslib.ir.build import arithmetic, integer
+from opslib.ir.build import arithmetic, compare, integer
 from opslib.ir.dtypes import INT64
 from opslib.ir.expr import (
     ONE,
@@ -178,6 +178,11 @@ def is_certain(
             return is_nonnegative(expression(room), extents, path)
         case Prim("eq", (left, right)):
             return left is right
+        case Prim("ne", (left, right)) if left.dtype == INT64:
+            return any(
+                is_certain(compare("lt", small, large), extents, path)
+                for small, large in ((left, right), (right, left))
+            )
     return False
 
 

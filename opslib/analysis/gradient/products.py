@@ -206,12 +206,12 @@ class Products:
         below: Expr | None = None
         factors = _with_means(factors)
         for atom, exponent in factors:
-            part = power(atom, Const(float(abs(exponent)), atom.dtype))
+            part = _power(atom, abs(exponent))
             if exponent > 0:
                 top = part if top is None else Prim("mul", (top, part), part.dtype)
         for atom, exponent in factors:
             if exponent < 0:
-                part = power(atom, Const(float(-exponent), atom.dtype))
+                part = _power(atom, -exponent)
                 if below is None:
                     below = part
                 else:
@@ -242,6 +242,12 @@ def _with_means(factors: Factors) -> Factors:
                 mean = Prim("div", (atom, count), atom.dtype)
                 powers = {mean if a is atom else a: e for a, e in powers.items()}
     return tuple((a, e) for a, e in powers.items() if e)
+
+
+def _power(atom: Expr, exponent: int) -> Expr:
+    if exponent == 1:
+        return atom
+    return power(atom, Const(float(exponent), atom.dtype))
 
 
 def _negative(node: Expr) -> Expr:

@@ -43,14 +43,25 @@ _OPEN = frozenset({"mul", "div", "add", "sub", "neg"})
 
 
 def shared(
-    program: Program, forward: Collection[str], names: Callable[[str], str]
+    program: Program,
+    forward: Collection[str],
+    names: Callable[[str], str],
+    taken: Collection[str] = (),
 ) -> Program:
-    """`program` with locals for what is shared; those of `forward` stay as they are."""
-    return _Sharing(program, names).run(forward)
+    """`program` with locals for what is shared; those of `forward` stay as they are.
+
+    `taken` are names that a local may not have, beside those of the program.
+    """
+    return _Sharing(program, names, taken).run(forward)
 
 
 class _Sharing:
-    def __init__(self, program: Program, names: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        names: Callable[[str], str],
+        taken: Collection[str],
+    ) -> None:
         self.program = program
         self.names = names
         self.locals = list(program.locals)
@@ -59,7 +70,7 @@ class _Sharing:
         self.known: dict[tuple[Expr, ...], str] = {}
         tensors = (*program.inputs, *program.outputs, *program.locals)
         self.taken = {t.name for t in tensors} | set(program.sizes)
-        self.taken |= {s.name for s in program.scalars}
+        self.taken |= {s.name for s in program.scalars} | set(taken)
 
     def run(self, forward: Collection[str]) -> Program:
         for d in self.program.defines:

@@ -19,18 +19,24 @@ from opslib.analysis.gradient.write import Unliftable, Writer
 from opslib.ir.binding import Statics, pack_name
 from opslib.ir.build import is_weak
 from opslib.ir.dtypes import DTYPES, DType
-from opslib.ir.expansion import expand
+from opslib.errors import SpecError
+from opslib.ir.expansion import expand, values
+from opslib.ir.expansion.draft import Draft
+from opslib.ir.expansion.frame import Frame, Scope, Shared
+from opslib.ir.expansion.signature import declare
 from opslib.ir.expr import (
     Cast,
     Const,
     Define,
     Expr,
     Index,
+    Prim,
     Program,
     Read,
     Scalar,
     Size,
     Tensor,
+    substitute,
     transform,
     walk,
 )
@@ -136,10 +142,18 @@ class _Spec:
         program = expand(operator, self.statics, library)
         program = without_axes(program, dropped)
         self.dropped = dropped
-        self.forward = _measured(program)
+        self.library = library
+        self.forward, self.measured = _measured(program)
         made = gradient(self.forward)
         self.program = shared(
-            made, {t.name for t in self.forward.locals}, self.names
+            made,
+            {t.name for t in self.forward.locals},
+            self.names,
+            {
+                *self.packs.values(),
+                *self.variables,
+                *(p.name for p in operator.attributes),
+            },
         )
 
     def _stand_ins(
@@ -239,6 +253,8 @@ class _Spec:
             known = set(declared) | sizes
             if set(names_in(default)) <= known and not _speaks_of_packs(default):
                 declared[p.name] += f" = {print_expression(default)}"
+        for name in self._told(program):
+            declared.setdefault(name, f"{name}: int")
         used = {
             n.name
             for d in program.defines
@@ -260,6 +276,27 @@ class _Spec:
             if needed:
                 kept[name] = text
         return scalars, _defaults_last(kept)
+
+    def _told(self, program: Program) -> list[str]:
+        """Sizes that no array has, such as entries of a shape that was given."""
+        seen = {
+            n.name
+            for t in program.inputs
+            for s in t.shape
+            if isinstance(s, Size)
+            for n in (s,)
+        }
+        used = {
+            n.name
+            for e in (
+                *(s for t in (*program.inputs, *program.outputs) for s in t.shape),
+                *(x for d in program.defines for x in (*d.axes, *d.indices, d.value)),
+            )
+            for n in walk(e)
+            if isinstance(n, Size)
+        }
+        inside = {n for pair in self.packs for n in pair}
+        return sorted(used - seen - inside)
 
     def _groups(self, program: Program) -> dict[str, Sequence[int]]:
         """How the axes of parameters and results are grouped: composites are one."""
@@ -364,11 +401,15 @@ class _Spec:
             text = f"{self._float()}({text})"
         tail = ""
         is_local = any(t.name == d.name for t in program.locals)
-        if d.combine is None and is_local:
+        if is_local:
             ranges = []
+            # A combining write sees what it writes to, too.
+            roots = [value]
+            if d.combine is not None:
+                roots += [*d.indices, Read(d.name, d.indices, tensor.dtype)]
             for a in d.axes:
                 name = writer.live[a.name]
-                if name is None or writer.seen(a, [value]):
+                if name is None or writer.seen(a, roots):
                     continue
                 if name.startswith("..."):
                     raise Unliftable(a.name)
@@ -397,21 +438,42 @@ class _Spec:
         for name, action in clauses.bounds:
             if name in inputs:
                 lines.append(f"bounds {name} {action}")
-        known = set(program.sizes) | set(attributes)
-        if not self.packs and not any(
-            isinstance(a, syntax.Pack) for p in self.operator.tensors for a in axes_of(p)
-        ):
-            known = known - set()
-        for r in clauses.requires:
-            plain = not any(
-                isinstance(n, syntax.IsNone | syntax.IsClass | syntax.String)
-                or (isinstance(n, syntax.Apply) and n.function in _PACK_FUNCTIONS)
-                for n in walk_tree(r.condition)
-            )
-            if plain and set(names_in(r.condition)) <= known:
-                text = r.message.replace("\\", "\\\\").replace('"', '\\"')
-                lines.append(f'requires {print_expression(r.condition)} : "{text}"')
+        for condition, message in self._requirements(program, attributes):
+            text = message.replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'requires {condition} : "{text}"')
         return [f"    {line}" for line in lines]
+
+    def _requirements(
+        self, program: Program, attributes: Mapping[str, str]
+    ) -> list[tuple[str, str]]:
+        """What a call must satisfy, where it speaks of sizes and attributes."""
+        draft = Draft(
+            Frame(Shared(self.library, values.value), self.operator), self.statics
+        )
+        declare(draft)
+        known = {d.name for t in program.inputs for d in t.shape if isinstance(d, Size)}
+        known |= set(attributes)
+        told = set(attributes)
+        found = []
+        for r in self.operator.clauses.requires:
+            try:
+                condition = draft.frame.value(r.condition, Scope())
+            except (SpecError, NotImplementedError):
+                continue  # It speaks of packs, as only binding can.
+            condition = substitute(condition, dict(self.measured))
+            nodes = list(walk(condition))
+            if any(isinstance(n, Size) and n.name not in known for n in nodes):
+                continue
+            scalars = {self.writer.scalars.get(n.name, "") for n in nodes
+                       if isinstance(n, Scalar)}
+            if isinstance(condition, Const):
+                continue
+            if not {s.split("[")[0] for s in scalars} <= told:
+                continue
+            if any(isinstance(n, Read) for n in nodes):
+                continue
+            found.append((self.writer.text(condition), r.message))
+        return found
 
 
 _RESERVED = frozenset(
@@ -501,7 +563,7 @@ def _split(line: str, text: str, level: int) -> list[str]:
     return merged
 
 
-def _measured(program: Program) -> Program:
+def _measured(program: Program) -> tuple[Program, dict[Expr, Size]]:
     """Lengths of results that are long to say, as sizes of their own."""
     taken = set(program.sizes) | {s.name for s in program.scalars}
     tensors = (*program.inputs, *program.outputs, *program.locals)
@@ -511,14 +573,15 @@ def _measured(program: Program) -> Program:
         for k, dim in enumerate(t.shape):
             if isinstance(dim, Size | Const) or dim in named:
                 continue
-            if not any(getattr(n, "op", "") == "floordiv" for n in walk(dim)):
+            plain = ("add", "sub", "mul")
+            if all(n.op in plain for n in walk(dim) if isinstance(n, Prim)):
                 continue
             name = f"{t.name}{k}" if len(t.shape) > 1 else f"{t.name}n"
             letters = [c for c in "pqrtuvw" if c not in taken]
             name = letters[0] if letters else name
             taken.add(name)
             named[dim] = Size(name)
-    return with_sizes(program, named) if named else program
+    return (with_sizes(program, named) if named else program), named
 
 
 __all__ = ["NoGradient", "Written", "Index", "Read", "replaced", "transform", "written"]

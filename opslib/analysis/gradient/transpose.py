@@ -42,7 +42,9 @@ from opslib.ir.expr import (
     Const,
     Expr,
     Index,
+    Order,
     Prim,
+    Read,
     Select,
     Size,
     transform,
@@ -61,15 +63,21 @@ class Equations:
     """
 
     names: Callable[[str], str]
+    local: Callable[[tuple[Axis, ...], None, Callable[[Expr], Expr]], str]
     open: list[tuple[Expr, Expr]]
     unknown: dict[str, Axis]
     solved: dict[Expr, Expr] = field(default_factory=dict)
     conditions: list[Expr] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        # The axes as they were, for what is computed at all of them.
+        self.axes = dict(self.unknown)
+
     def solve(self) -> bool:
         """Solves what can be; False where an equation remains in unknown indices."""
         while any(rule() for rule in (self._bare, self._pair, self._one, self._digit,
-                                      self._quotient, self._remainder, self._window)):
+                                      self._quotient, self._remainder, self._order,
+                                      self._window)):
             self.open = [(p, self._now(f)) for p, f in self.open]
         left = False
         for place, index in self.open:
@@ -193,6 +201,32 @@ class Equations:
             return True
         return False
 
+    def _order(self) -> bool:
+        """``x[argsort[j](v[j], i)]``: i is where that permutation has p."""
+        for k, (place, index) in enumerate(self.open):
+            if not (isinstance(index, Order) and index.output == 1):
+                continue
+            at = index.at
+            if not isinstance(at, Index) or at.name not in self.unknown:
+                continue
+            whole = Order(index.axis, index.value, at, index.descending, 1)
+            axis = index.axis
+            others = free(whole) - {at.name}
+            if axis.start is not ZERO or not others <= set(self.axes):
+                continue
+            # The permutation as a whole, though only some of it may be asked for.
+            every = Axis(self.names(at.name), ZERO, axis.stop)
+            own = tuple(self.axes[n] for n in self.axes if n in others)
+            moved = replaced(whole, {at: every.index}, self.names)
+            name = self.local((*own, every), None, lambda _, v=moved: v)  # type: ignore[misc]
+            one = Axis(self.names(at.name), ZERO, axis.stop)
+            there = (*(a.index for a in own), one.index)
+            read = Read(name, tuple(self._now(i) for i in there), index.dtype)
+            del self.open[k]
+            self._set(at.name, Order(one, read, place, False, 1))
+            return True
+        return False
+
     def _window(self) -> bool:
         """``x[stride * i + u - pad]``: i follows from u; the first is solved for."""
         for k, (place, index) in enumerate(self.open):
@@ -272,6 +306,7 @@ def turned(
     term = c.term
     equations = Equations(
         reverse.names,
+        reverse.local,
         [(p.index, tidy(i)) for p, i in zip(places, c.indices, strict=True)],
         {a.name: a for a in term.axes},
     )
@@ -285,8 +320,11 @@ def turned(
     }
     known = {**back, **equations.solved}
     rest = tuple(_moved(a, known, reverse) for a in equations.unknown.values())
-    conditions = [tidy(reverse.replaced(g, known)) for g in term.guards]
-    conditions += [tidy(reverse.replaced(g, known)) for g in equations.conditions]
+    # Ranges first: the guards of a place may be read only where the place exists.
+    conditions = [
+        tidy(reverse.replaced(g, known))
+        for g in (*equations.conditions, *term.guards)
+    ]
     extents = extents_of((*places, *rest))
     kept: list[Expr] = []
     for condition in dict.fromkeys(conditions):

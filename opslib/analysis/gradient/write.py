@@ -16,7 +16,7 @@ from opslib.analysis.gradient.reverse import NoGradient
 from opslib.analysis.gradient.scopes import free
 from opslib.analysis.gradient.transpose import conjuncts
 from opslib.ir.build import cast, compare, extent, is_weak, product
-from opslib.ir.dtypes import DType
+from opslib.ir.dtypes import INT64, DType
 from opslib.ir.expr import (
     ZERO,
     Axis,
@@ -247,7 +247,7 @@ class Writer:
             return f"{self.rounding[target]}({self.text(value)})", _ATOM
         if source.is_float and target.is_float:
             return self._one(value)
-        if source.is_integer and source.bits <= 32 and target.is_integer:
+        if source.is_integer and source.bits <= 32 and target == INT64:
             return self._one(value)
         if source == target:
             return self._one(value)

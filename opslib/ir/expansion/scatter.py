@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from opslib.ir import monoid
+from opslib.ir.build import cast
+from opslib.ir.dtypes import INT64
 from opslib.ir.expansion import access
 from opslib.ir.expansion.draft import Draft
 from opslib.ir.expansion.extents import infer
@@ -50,7 +52,7 @@ def _axes(
     roots = (*target.items, definition.value)
     bound = {
         b.name
-        for n in walk(definition.value)
+        for n in walk(roots)
         if isinstance(n, syntax.Along)
         for b in n.binders
     }
@@ -62,6 +64,9 @@ def _axes(
             names.append(node.name)
             known.add(node.name)
     found = infer(frame, (target, definition.value), frozenset(names), Scope())
+    for binder in definition.ranges:
+        assert binder.stop is not None
+        found[binder.name] = (cast(frame.value(binder.stop, Scope()), INT64),)
     packed = [n for n in walk(roots) if isinstance(n, syntax.Pack)]
     axes: list[Axis] = []
     indices: dict[str, Expr] = {}
