@@ -110,11 +110,16 @@ class Gradient:
             zip(binding.inputs, given, strict=True)
         )
         tensors += [self._input(binding, b, a) for b, a in views]
+        wanted = {source for _, source in derived.written.results}
+        own = [(b, a) for b, a in views if b.name in wanted]
+        if all(0 in o.shape for o in binding.outputs if o.dtype.is_float):
+            # Nothing depends on anything. (Sizes cannot be told from empty results.)
+            zeros = [_zeros(a) for _, a in own]
+            made = derived.function.handle.result
+            return zeros[0] if made is None else made(*zeros)
         values = self._attributes(derived, binding)
         found = derived.function(*tensors, backend=backend, **values)
         many = isinstance(found, tuple)
-        wanted = {source for _, source in derived.written.results}
-        own = [(b, a) for b, a in views if b.name in wanted]
         results = [
             _back(array, b.view, np.shape(a))
             for (b, a), array in zip(own, found if many else (found,), strict=True)
@@ -288,6 +293,15 @@ def _moved(array: Any, view: View, shape: tuple[int, ...]) -> Any:
         permute = array.permute if hasattr(array, "permute") else array.transpose
         array = permute(view.permutation)
     return array if tuple(array.shape) == shape else array.reshape(shape)
+
+
+def _zeros(array: Any) -> Any:
+    """Zeros like an array of any library, which need not be imported for it."""
+    if hasattr(array, "new_zeros"):
+        return array.new_zeros(array.shape)
+    if isinstance(array, np.ndarray):
+        return np.zeros_like(array)
+    return array.at[...].set(0)
 
 
 def _back(array: Any, view: View, shape: tuple[int, ...]) -> Any:

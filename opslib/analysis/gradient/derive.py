@@ -29,6 +29,7 @@ from opslib.ir.dtypes import compute_type
 from opslib.ir.expr import (
     ZERO,
     Axis,
+    Call,
     Const,
     Define,
     Expr,
@@ -49,17 +50,20 @@ from opslib.ir.verify import check_program
 _SMALL = 16
 
 
-def gradient(program: Program) -> Program:
+def gradient(
+    program: Program, keeps: Callable[[Call], bool] = lambda call: False
+) -> Program:
     """The gradient of `program` with respect to every input of floats.
 
     Its inputs are a cotangent ``dy`` for each result y of floats, then the inputs of
     `program`; its results a ``dx`` for each input x of floats. A recurrence may run
-    backwards along its axis, as in a spec.
+    backwards along its axis, as in a spec. Of the calls in forward locals, those stay
+    that `keeps` says so of.
 
     Raises:
         NoGradient: something in it has no derivative, or no rule; the message says what.
     """
-    derivation = Derivation(program)
+    derivation = Derivation(program, keeps)
     return derivation.run()
 
 
@@ -68,6 +72,7 @@ class Derivation:
     """The state of one derivation."""
 
     source: Program
+    keeps: Callable[[Call], bool] = lambda call: False
     names: Callable[[str], str] = field(default_factory=namer)
     defines: list[Define] = field(default_factory=list)
     locals: list[Tensor] = field(default_factory=list)
@@ -427,7 +432,6 @@ class Derivation:
     def _forward(self) -> None:
         """Puts the forward locals in front that the adjoints read."""
         needed: set[str] = set()
-        front: list[Define] = []
         roots = list(self.defines)
         locals_ = {t.name: t for t in self.program.locals}
         kept: set[str] = set()
@@ -448,7 +452,8 @@ class Derivation:
             needed |= more
             roots = [d for d in self.program.defines if d.name in more]
             kept |= more
-        front = [d for d in self.program.defines if d.name in kept]
+        shown = prepared(self.source, self.names, self.keeps)
+        front = [d for d in shown.defines if d.name in kept]
         self.defines[:0] = front
         self.locals[:0] = [t for t in self.program.locals if t.name in kept]
 

@@ -165,6 +165,8 @@ def is_certain(
     """Whether a comparison of indices is proven to hold at every point."""
     if condition is TRUE or condition in path:
         return True
+    # Comparisons of fractions prove nothing about places.
+    path = [c for c in path if all(a.dtype.is_integer for a in c.children)]
     match condition:
         case Prim("and", (left, right)):
             return is_certain(left, extents, path) and is_certain(right, extents, path)

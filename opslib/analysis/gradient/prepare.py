@@ -43,14 +43,18 @@ def base_name(name: str) -> str:
     return name.split(MARK)[0]
 
 
-def prepared(program: Program, names: Callable[[str], str]) -> Program:
+def prepared(
+    program: Program,
+    names: Callable[[str], str],
+    keeps: Callable[[Call], bool] = lambda call: False,
+) -> Program:
     """`program` without calls, with equal folds as one node, all indices of one name.
 
     Two folds are equal where only the names of their indices differ; an operator that
-    is called twice then gives one value.
+    is called twice then gives one value. `keeps` says of a call whether it stays.
     """
     classes: dict[str, Expr] = {}
-    defines = tuple(_define(d, names, classes) for d in program.defines)
+    defines = tuple(_define(d, names, classes, keeps) for d in program.defines)
 
     def shaped(tensors: Iterable[Any]) -> Any:
         return tuple(
@@ -69,9 +73,15 @@ def prepared(program: Program, names: Callable[[str], str]) -> Program:
 
 
 def _define(
-    d: Define, names: Callable[[str], str], classes: dict[str, Expr]
+    d: Define,
+    names: Callable[[str], str],
+    classes: dict[str, Expr],
+    keeps: Callable[[Call], bool],
 ) -> Define:
-    value = _shared(transform(d.value, _expanded), names, classes)
+    def expanded(node: Expr) -> Expr | None:
+        return node.expansion if isinstance(node, Call) and not keeps(node) else None
+
+    value = _shared(transform(d.value, expanded), names, classes)
     indices = tuple(_shared(i, names, classes) for i in d.indices)
     new = {a.name: names(a.name) for a in d.axes}
     axes: Any = tuple(tidy(rename(a, new)) for a in d.axes)
@@ -83,10 +93,6 @@ def _define(
         d.combine,
         None if d.recurrent is None else new[d.recurrent],
     )
-
-
-def _expanded(node: Expr) -> Expr | None:
-    return node.expansion if isinstance(node, Call) else None
 
 
 def _shared(

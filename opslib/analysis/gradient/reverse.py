@@ -36,6 +36,7 @@ from opslib.ir.expr import (
     Const,
     Expr,
     Fold,
+    Index,
     Order,
     Prim,
     Read,
@@ -151,11 +152,20 @@ class Reverse:
         return Term(tuple(reversed(kept)), outer, self.products.folded(summed, value))
 
     def guarded(self, value: Expr, guards: Sequence[Expr]) -> Expr:
-        """The value where all guards hold, else 0."""
-        condition: Expr = TRUE
-        for g in guards:
-            condition = both(condition, g)
-        return select(condition, value, Const(0.0, value.dtype))
+        """The value where all guards hold, else 0.
+
+        Tests of indices come first, as one; a test that reads elsewhere than at plain
+        indices is asked only where those before it hold.
+        """
+        stages: list[Expr] = []
+        for g in sorted(guards, key=_reads_elsewhere):
+            if stages and not _reads_elsewhere(g):
+                stages[-1] = both(stages[-1], g)
+            else:
+                stages.append(g)
+        for condition in reversed(stages):
+            value = select(condition, value, Const(0.0, value.dtype))
+        return value
 
     def _merged(self, terms: list[Term]) -> list[Term]:
         """Terms on the same axes as one, where one of them holds wherever others do."""
@@ -362,6 +372,16 @@ class Reverse:
         guards = (*t.guards, upto)
         term = Term((*t.axes, node.axis), guards, t.value)
         self._deposit(node.args[0], term, terms)
+
+
+def _reads_elsewhere(condition: Expr) -> bool:
+    """Whether a test reads a tensor at computed places."""
+    return any(
+        not isinstance(i, Index)
+        for n in walk(condition)
+        if isinstance(n, Read)
+        for i in n.indices
+    )
 
 
 def _with(t: Term, guard: Expr) -> tuple[Expr, ...] | None:

@@ -25,6 +25,7 @@ from opslib.ir.expr import (
     Expr,
     Fold,
     Read,
+    Select,
     Tensor,
 )
 from opslib.ir.monoid import maximum_of, product_of, sum_of
@@ -117,10 +118,10 @@ def _extreme(derivation: Derivation, d: Define) -> None:
 
     before = compare("eq", _initial(derivation, d, at), result(at))
     count = derivation.define(
-        _free(derivation, "c"), places, select(before, one, zero)
+        _free(derivation, "c"), places, Select(before, one, zero)
     )
     met = compare("eq", d.value, result(d.indices))
-    hit = select(met, one, zero)
+    hit = Select(met, one, zero)
     derivation.defines.append(Define(count, d.axes, d.indices, hit, sum_of(dtype)))
 
     def share(indices: tuple[Expr, ...]) -> Expr:

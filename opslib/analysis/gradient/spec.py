@@ -25,6 +25,7 @@ from opslib.ir.expansion.draft import Draft
 from opslib.ir.expansion.frame import Frame, Scope, Shared
 from opslib.ir.expansion.signature import declare
 from opslib.ir.expr import (
+    Call,
     Cast,
     Const,
     Define,
@@ -144,7 +145,7 @@ class _Spec:
         self.dropped = dropped
         self.library = library
         self.forward, self.measured = _measured(program)
-        made = gradient(self.forward)
+        made = gradient(self.forward, self._keeps)
         self.program = shared(
             made,
             {t.name for t in self.forward.locals},
@@ -154,6 +155,21 @@ class _Spec:
                 *self.variables,
                 *(p.name for p in operator.attributes),
             },
+        )
+
+    def _keeps(self, call: Call) -> bool:
+        """Whether a call may stand in the text: all that it is given are tensors."""
+        called = self.library.get(call.operator)
+        if called is None or any(p.default is None for p in called.attributes):
+            return False
+        for n in walk_tree(self.operator):
+            if isinstance(n, syntax.Apply | syntax.Along):
+                if n.function == call.operator and n.keywords:
+                    return False
+                if n.function == call.operator and len(n.arguments) != len(call.args):
+                    return False
+        return len(called.tensors) == len(call.args) and not any(
+            p.optional or p.variadic for p in called.tensors
         )
 
     def _stand_ins(
@@ -574,7 +590,14 @@ def _measured(program: Program) -> tuple[Program, dict[Expr, Size]]:
             if isinstance(dim, Size | Const) or dim in named:
                 continue
             plain = ("add", "sub", "mul")
-            if all(n.op in plain for n in walk(dim) if isinstance(n, Prim)):
+            scaled = any(
+                isinstance(n, Prim)
+                and n.op == "mul"
+                and any(isinstance(a, Scalar) for a in n.args)
+                for n in walk(dim)
+            )
+            ops = {n.op for n in walk(dim) if isinstance(n, Prim)}
+            if ops <= set(plain) and not scaled:
                 continue
             name = f"{t.name}{k}" if len(t.shape) > 1 else f"{t.name}n"
             letters = [c for c in "pqrtuvw" if c not in taken]

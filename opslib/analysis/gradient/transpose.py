@@ -60,6 +60,7 @@ class Equations:
         unknown: axes that no equation has determined, by name; in order.
         solved: what the others are, in terms of the places and of unknown ones.
         conditions: under which the solution is one.
+        asked: places whose equation is such a condition.
     """
 
     names: Callable[[str], str]
@@ -68,6 +69,7 @@ class Equations:
     unknown: dict[str, Axis]
     solved: dict[Expr, Expr] = field(default_factory=dict)
     conditions: list[Expr] = field(default_factory=list)
+    asked: set[Expr] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         # The axes as they were, for what is computed at all of them.
@@ -84,6 +86,7 @@ class Equations:
             if free(index) & set(self.unknown):
                 left = True
             else:
+                self.asked.add(place)
                 self.conditions.append(compare("eq", index, place))
         return not left
 
@@ -316,7 +319,7 @@ def turned(
     back = {
         tidy(i): p.index
         for p, i in zip(places, c.indices, strict=True)
-        if not isinstance(i, Index | Const)
+        if not isinstance(i, Index | Const) and p.index not in equations.asked
     }
     known = {**back, **equations.solved}
     rest = tuple(_moved(a, known, reverse) for a in equations.unknown.values())

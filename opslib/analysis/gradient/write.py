@@ -7,6 +7,7 @@ is of a ``mean``. The axes of a pack, of which the derivation had two, are one `
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +17,12 @@ from opslib.analysis.gradient.reverse import NoGradient
 from opslib.analysis.gradient.scopes import free
 from opslib.analysis.gradient.transpose import conjuncts
 from opslib.ir.build import cast, compare, extent, is_weak, product
-from opslib.ir.dtypes import INT64, DType
+from opslib.ir.dtypes import INT64, UINT32, DType
+from opslib.ir.expansion.philox import philox
 from opslib.ir.expr import (
     ZERO,
     Axis,
+    Call,
     Cast,
     Const,
     Expr,
@@ -60,6 +63,8 @@ _INFIX = {
 _CONDITIONAL, _OTHERWISE, _NOT, _UNARY, _POWER, _ATOM = 0, 1, 4, 10, 11, 12
 _LETTERS = "ijkluvwpqrstabcdefghmnoxyz"
 Text = tuple[str, int]
+# Fewer nodes than this are not the ten rounds of philox.
+_ROUNDS_SIZE = 60
 
 
 class Unliftable(Exception):
@@ -234,6 +239,8 @@ class Writer:
                 return self._fold(node), _ATOM
             case Scan() | Order():
                 return self._placed(node), _ATOM
+            case Call():
+                return self._call(node), _ATOM
         raise NoGradient(f"a spec cannot say a {type(node).__name__}")
 
     def _cast(self, node: Cast) -> Text:
@@ -286,6 +293,12 @@ class Writer:
 
     def _prim(self, node: Prim) -> Text:
         op, args = node.op, node.args
+        drawn = _philox(node)
+        if drawn is not None:
+            seed, offset, place, word = drawn
+            last = f", {word}" if word else ""
+            given = ", ".join(map(self.text, (seed, offset, place)))
+            return f"philox({given}{last})", _ATOM
         mean = self._mean(node)
         if mean is not None:
             return mean, _ATOM
@@ -391,6 +404,21 @@ class Writer:
             bounds |= {compare("ge", index, ZERO), compare("lt", index, dim)}
         return set(conjuncts(node.condition)) <= bounds
 
+    def _call(self, node: Call) -> str:
+        """``logsumexp[k](x[i, k])``; an axis that is live already keeps its name."""
+        before = dict(self.live)
+        binders = []
+        for axis in node.axes:
+            if axis.name not in self.live:
+                self.bind([axis])
+                binders.append(f"{self.live[axis.name]}{self._range([axis], node.args[0])}")
+            else:
+                binders.append(self.text(axis.index))
+        arguments = ", ".join(map(self.text, node.args))
+        self.live = before
+        over = f"[{', '.join(binders)}]" if binders else ""
+        return f"{node.operator}{over}({arguments})"
+
     def _placed(self, node: Scan | Order) -> str:
         if isinstance(node, Order):
             name = "argsort" if node.output else "sort"
@@ -400,6 +428,28 @@ class Writer:
         name = f"cum{node.monoid.name}"
         tail = f", {self.text(node.at)}"
         return self._bound(name, (node.axis,), node.args[0], tail)
+
+
+def _philox(node: Prim) -> tuple[Expr, Expr, Expr, int] | None:
+    """Seed, offset, position and word, where a value is `philox` of them."""
+    if node.dtype != UINT32:
+        return None
+    below = list(walk(node))
+    if len(below) < _ROUNDS_SIZE:
+        return None
+    parts = [
+        n
+        for n in dict.fromkeys(
+            c for b in below if b.dtype != INT64 for c in b.children
+        )
+        if n.dtype == INT64 and not isinstance(n, Const)
+    ]
+    constants = [Const(0, INT64)]
+    for seed, offset, place in itertools.product([*parts, *constants], repeat=3):
+        for word in range(4):
+            if philox(seed, offset, place, word) is node:
+                return seed, offset, place, word
+    return None
 
 
 def _part(text: str) -> str:

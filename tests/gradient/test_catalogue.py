@@ -1,0 +1,57 @@
+"""Every operator's gradient against central differences, in float64."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import opslib
+from opslib.errors import ArgumentError
+from opslib.testing.inputs import NoCase, generator
+
+WITHOUT = tomllib.loads((Path(__file__).parent / "without.toml").read_text())
+NONE = {*WITHOUT["discrete"], *WITHOUT["constant"], *WITHOUT["other"]}
+CASES = (1, 3, 5)
+# Gradients that are 0 times an infinite derivative, with where that happens.
+SINGULAR = {"std": "the standard deviation of one number, where sqrt'(0) is infinite"}
+
+
+@pytest.mark.parametrize("name", [n for n in opslib.operators() if n not in NONE])
+def test_the_gradient_is_the_derivative(
+    name: str, calls: ModuleType, differences: ModuleType
+) -> None:
+    counted = 0
+    for number in CASES:
+        try:
+            call = calls.make(name, number)
+        except NoCase:
+            continue
+        rng = generator("cotangents", name, number)
+        cotangents = call.cotangents(rng)
+        gradients = call.gradients(cotangents)
+        for k, g in gradients.items():
+            assert g.shape == call.inputs[k].shape
+            assert g.dtype == call.inputs[k].dtype
+        if name in SINGULAR and not all(np.isfinite(g).all() for g in gradients.values()):
+            continue
+        wide = {k: g for k, g in gradients.items() if g.dtype == np.float64}
+        found = differences.compare(
+            call.forward, call.inputs, cotangents, wide, rng
+        )
+        assert not found.wrong, f"case {number}, {call.case.describe()}: {found.wrong}"
+        counted += found.counted
+    assert counted, f"{name}: no direction could be compared"
+
+
+@pytest.mark.parametrize("name", sorted(NONE))
+def test_what_has_no_gradient_says_so(name: str) -> None:
+    with pytest.raises(ArgumentError, match="has no gradient"):
+        str(getattr(opslib, name).grad)
+
+
+def test_the_list_of_exceptions_names_operators() -> None:
+    assert set(opslib.operators()) >= NONE
