@@ -109,7 +109,7 @@ class Gradient:
         views: list[tuple[BoundInput, Any]] = list(
             zip(binding.inputs, given, strict=True)
         )
-        tensors += [self._input(binding, b, a) for b, a in views]
+        tensors += [self._input(derived, binding, b, a) for b, a in views]
         wanted = {source for _, source in derived.written.results}
         own = [(b, a) for b, a in views if b.name in wanted]
         if all(0 in o.shape for o in binding.outputs if o.dtype.is_float):
@@ -235,11 +235,15 @@ class Gradient:
                     f"{tuple(array.shape)}",
                     code="E0702",
                 )
-            shape = self._shape(binding, name[1:], o.view.extents)
+            shape = tuple(o.view.extents)
+            if name in derived.written.composite:
+                shape = self._shape(binding, name[1:], shape)
             found.append(_moved(array, o.view, shape))
         return found
 
-    def _input(self, binding: Binding, bound: BoundInput, array: Any) -> Any:
+    def _input(
+        self, derived: Derived, binding: Binding, bound: BoundInput, array: Any
+    ) -> Any:
         view = bound.view
         dropped = [
             k
@@ -248,8 +252,10 @@ class Gradient:
         ]
         if dropped:
             shape = tuple(n for k, n in enumerate(view.shape) if k not in dropped)
-        else:
+        elif bound.name in derived.written.composite:
             shape = self._shape(binding, bound.parameter, view.shape)
+        else:
+            shape = tuple(view.shape)
         return _moved(array, view, shape)
 
     def _shape(

@@ -59,10 +59,12 @@ def compare(
     found = Found()
 
     def total(values: Sequence[Array]) -> tuple[float, float]:
-        parts = [
-            (np.sum(c * r), np.sum(np.abs(c * r)))
+        # Where a result is infinite its cotangent is 0, and it does not count.
+        kept = [
+            (c[c != 0] * r[c != 0])
             for c, r in zip(cotangents, forward(values), strict=True)
         ]
+        parts = [(np.sum(k), np.sum(np.abs(k))) for k in kept]
         return float(sum(p[0] for p in parts)), float(sum(p[1] for p in parts))
 
     _, size = total(inputs)

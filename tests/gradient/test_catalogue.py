@@ -15,7 +15,8 @@ from opslib.testing.inputs import NoCase, generator
 
 WITHOUT = tomllib.loads((Path(__file__).parent / "without.toml").read_text())
 NONE = {*WITHOUT["discrete"], *WITHOUT["constant"], *WITHOUT["other"]}
-CASES = (1, 3, 5)
+# Calls that are compared, of so many that are tried: some numbers have no call.
+CASES, TRIED = 3, 24
 # Gradients that are 0 times an infinite derivative, with where that happens.
 SINGULAR = {"std": "the standard deviation of one number, where sqrt'(0) is infinite"}
 
@@ -24,12 +25,15 @@ SINGULAR = {"std": "the standard deviation of one number, where sqrt'(0) is infi
 def test_the_gradient_is_the_derivative(
     name: str, calls: ModuleType, differences: ModuleType
 ) -> None:
-    counted = 0
-    for number in CASES:
+    counted = made = 0
+    for number in range(1, TRIED, 2):
+        if made == CASES:
+            break
         try:
             call = calls.make(name, number)
         except NoCase:
             continue
+        made += 1
         rng = generator("cotangents", name, number)
         cotangents = call.cotangents(rng)
         gradients = call.gradients(cotangents)

@@ -30,6 +30,7 @@ from opslib.ir.expr import (
     ZERO,
     Axis,
     Call,
+    Cast,
     Const,
     Define,
     Expr,
@@ -192,7 +193,11 @@ class Derivation:
         """
         self.reverse.run(root, term)
         known: dict[Expr, Expr] = {}
-        if local is not None and not isinstance(root, Read | Const):
+        whole = local is not None and sum(
+            d.name == local.name for d in self.program.defines
+        ) == 1
+        plain = root.value if isinstance(root, Cast) else root
+        if local is not None and whole and not isinstance(plain, Read | Const):
             known[root] = Read(local.name, local.indices, root.dtype)
         for c in self.reverse.found:
             if known:

@@ -60,12 +60,14 @@ class Written:
     text: of the operator.
     cotangents, results: names, in order, with the result or input that each is of.
     attributes: names of the attributes that it takes.
+    composite: tensors some of whose axes are composite.
     """
 
     text: str
     cotangents: tuple[tuple[str, str], ...]
     results: tuple[tuple[str, str], ...]
     attributes: tuple[str, ...]
+    composite: frozenset[str]
 
 
 def written(
@@ -225,6 +227,7 @@ class _Spec:
             tuple((f"d{t.name}", t.name) for t in results),
             tuple((f"d{t.name}", t.name) for t in inputs),
             tuple(attributes),
+            frozenset(self.writer.groups),
         )
 
     def _comment(self) -> str:
@@ -330,7 +333,12 @@ class _Spec:
             shown = {k: 1 if self.packs else n for k, n in ranks.items()}
             groups = grouped(axes_of(declared[name]), shown)
             pairs = sum(self._is_first(d) for d in t.shape) if self.packs else 0
-            if groups is not None and sum(groups) == len(t.shape) - pairs:
+            if groups is None or all(g == 1 for g in groups):
+                continue
+            # Two lengths of one axis that nothing else tells cannot be told apart.
+            if len(set(self.measured.values()) & set(_composites(t, groups))) > 1:
+                continue
+            if sum(groups) == len(t.shape) - pairs:
                 found[t.name] = groups
         return found
 
@@ -499,6 +507,16 @@ _COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "last": "se
 _PACK_FUNCTIONS = frozenset(
     ("rank", "prod", "total", "at", "swap", "drop", "weave", "on", "head", "tail")
 ) | {"permute", "unpermute", "ravel", "unravel", "fit", "count"}
+
+
+def _composites(t: Tensor, groups: Sequence[int]) -> list[Expr]:
+    """The program axes that are parts of composite ones, counted from the last."""
+    found: list[Expr] = []
+    at = len(t.shape)
+    for count in reversed(groups):
+        found += t.shape[at - count : at] if count > 1 else ()
+        at -= count
+    return found
 
 
 def _defaults_last(declared: Mapping[str, str]) -> dict[str, str]:
