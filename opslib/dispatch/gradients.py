@@ -70,9 +70,7 @@ class Gradient:
         binding = sample_binding(self._handle.operator, dtype, rank=rank)
         return self._derived(binding).written.text
 
-    def __call__(
-        self, *arrays: Any, backend: str | None = None, **named: Any
-    ) -> Any:
+    def __call__(self, *arrays: Any, backend: str | None = None, **named: Any) -> Any:
         """The gradients with respect to the inputs of floats.
 
         Args:
@@ -263,9 +261,9 @@ class Gradient:
     ) -> tuple[int, ...]:
         """Program dims with the parts of a composite axis as one."""
         operator = self._handle.operator
-        declared = next(
-            (q for q in (*operator.tensors, *operator.results) if q.name == name), None
-        )
+        both: list[syntax.Parameter | syntax.Result] = [*operator.tensors]
+        both += operator.results
+        declared = next((q for q in both if q.name == name), None)
         if declared is None:
             return tuple(dims)
         groups = grouped(axes_of(declared), dict(binding.statics.ranks))
@@ -286,7 +284,7 @@ class Gradient:
             if name in known:
                 values[name] = known[name]
                 continue
-            entries = []
+            entries: list[int | float] = []
             while f"{name}{len(entries)}" in known:
                 entries.append(known[f"{name}{len(entries)}"])
             values[name] = tuple(entries)

@@ -16,7 +16,7 @@ from opslib.testing.inputs import NoCase, generator
 WITHOUT = tomllib.loads((Path(__file__).parent / "without.toml").read_text())
 NONE = {*WITHOUT["discrete"], *WITHOUT["constant"], *WITHOUT["other"]}
 # Calls that are compared, of so many that are tried: some numbers have no call.
-CASES, TRIED = 3, 24
+CASES, TRIED = 3, 60
 # Gradients that are 0 times an infinite derivative, with where that happens.
 SINGULAR = {"std": "the standard deviation of one number, where sqrt'(0) is infinite"}
 
@@ -33,6 +33,8 @@ def test_the_gradient_is_the_derivative(
             call = calls.make(name, number)
         except NoCase:
             continue
+        if not call.is_full:
+            continue
         made += 1
         rng = generator("cotangents", name, number)
         cotangents = call.cotangents(rng)
@@ -40,12 +42,12 @@ def test_the_gradient_is_the_derivative(
         for k, g in gradients.items():
             assert g.shape == call.inputs[k].shape
             assert g.dtype == call.inputs[k].dtype
-        if name in SINGULAR and not all(np.isfinite(g).all() for g in gradients.values()):
+        if name in SINGULAR and not all(
+            np.isfinite(g).all() for g in gradients.values()
+        ):
             continue
         wide = {k: g for k, g in gradients.items() if g.dtype == np.float64}
-        found = differences.compare(
-            call.forward, call.inputs, cotangents, wide, rng
-        )
+        found = differences.compare(call.forward, call.inputs, cotangents, wide, rng)
         assert not found.wrong, f"case {number}, {call.case.describe()}: {found.wrong}"
         counted += found.counted
     assert counted, f"{name}: no direction could be compared"

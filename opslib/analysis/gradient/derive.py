@@ -25,7 +25,7 @@ from opslib.analysis.gradient.reverse import (
 from opslib.analysis.gradient.scopes import free, replaced
 from opslib.analysis.gradient.transpose import Scattered, everywhere, turned
 from opslib.ir.build import arithmetic, cast, extent, integer, product
-from opslib.ir.dtypes import compute_type
+from opslib.ir.dtypes import DType, compute_type
 from opslib.ir.expr import (
     ZERO,
     Axis,
@@ -41,7 +41,6 @@ from opslib.ir.expr import (
     Read,
     Scan,
     Tensor,
-    transform,
     walk,
 )
 from opslib.ir.monoid import sum_of
@@ -62,7 +61,7 @@ def gradient(
     that `keeps` says so of.
 
     Raises:
-        NoGradient: something in it has no derivative, or no rule; the message says what.
+        NoGradient: something in it has no derivative, or no rule; it says what.
     """
     derivation = Derivation(program, keeps)
     return derivation.run()
@@ -101,7 +100,7 @@ class Derivation:
         )
 
     def _vanishes(self, axes: Sequence[Axis], value: Expr) -> bool:
-        """Deviations from a mean sum to 0: the sum of x - m over what m is the mean of."""
+        """Deviations from a mean sum to 0: x - m over what m is the mean of."""
         if not isinstance(value, Prim) or value.op != "sub":
             return False
         one, mean = value.args
@@ -122,7 +121,9 @@ class Derivation:
             a.stop for a in axes
         ]:
             return False
-        own = {a.index: b.index for a, b in zip(total.axes, axes, strict=True)}
+        own: dict[Expr, Expr] = {
+            a.index: b.index for a, b in zip(total.axes, axes, strict=True)
+        }
         number = cast(product([extent(a) for a in axes]), count.dtype)
         return count is number and replaced(total.args[0], own, self.names) is one
 
@@ -193,16 +194,19 @@ class Derivation:
         """
         self.reverse.run(root, term)
         known: dict[Expr, Expr] = {}
-        whole = local is not None and sum(
-            d.name == local.name for d in self.program.defines
-        ) == 1
+        whole = (
+            local is not None
+            and sum(d.name == local.name for d in self.program.defines) == 1
+        )
         plain = root.value if isinstance(root, Cast) else root
         if local is not None and whole and not isinstance(plain, Read | Const):
             known[root] = Read(local.name, local.indices, root.dtype)
         for c in self.reverse.found:
             if known:
                 value = self.reverse.replaced(c.term.value, known)
-                c = dataclasses.replace(c, term=dataclasses.replace(c.term, value=value))
+                c = dataclasses.replace(
+                    c, term=dataclasses.replace(c.term, value=value)
+                )
             self.waiting.setdefault(c.tensor, []).append(c)
         self.reverse.found.clear()
 
@@ -218,7 +222,7 @@ class Derivation:
         }
         return self.reverse.replaced(value, mapping)
 
-    def _dtype(self, adjoint: str) -> object:
+    def _dtype(self, adjoint: str) -> DType:
         for t in self.locals:
             if t.name == adjoint:
                 return t.dtype
@@ -272,7 +276,13 @@ class Derivation:
         places = self._places(name)
         value, added = self.collected(name, places)
         dtype = self.program.tensor(name).dtype
-        if not added and value is not None and _is_small(value, places):
+        folded = any(
+            isinstance(n, Fold)
+            for d in self.program.defines
+            if d.name == name
+            for n in walk(d.value)
+        )
+        if not added and value is not None and _is_small(value, places, folded):
             self.adjoints[name] = (places, value)
             return
         if value is None:
@@ -367,7 +377,7 @@ class Derivation:
         stepped = None if along is None else new[along.index].name
         return self.define(name, places, moved, stepped)
 
-    def _wide(self) -> object:
+    def _wide(self) -> DType:
         return next(
             compute_type(t.dtype) for t in self.program.inputs if t.dtype.is_float
         )
@@ -463,8 +473,12 @@ class Derivation:
         self.locals[:0] = [t for t in self.program.locals if t.name in kept]
 
 
-def _is_small(value: Expr, places: tuple[Axis, ...]) -> bool:
-    """Whether to put a value in where it is read; folds of whole rows get names."""
+def _is_small(value: Expr, places: tuple[Axis, ...], folded: bool) -> bool:
+    """Whether to put a value in where it is read; folds of whole rows get names.
+
+    `folded` says that it is the adjoint of a fold, so that it is read along more axes
+    than its own: all its folds are then of whole rows.
+    """
     every = {p.name for p in places}
     count = 0
     waiting = [value]
@@ -474,7 +488,7 @@ def _is_small(value: Expr, places: tuple[Axis, ...]) -> bool:
         if count > _SMALL or isinstance(node, Scan | Order):
             return False
         if isinstance(node, Fold):
-            if every <= free(node):
+            if every <= free(node) and not folded:
                 return False
         else:
             waiting += node.children
@@ -484,6 +498,3 @@ def _is_small(value: Expr, places: tuple[Axis, ...]) -> bool:
 def _is_scatter(s: Scattered) -> bool:
     """Whether a spec can say it: every axis is seen from a read at it alone."""
     return all(a.start is ZERO and not free(a.stop) for a in s.axes)
-
-
-__all__ = ["Derivation", "NoGradient", "gradient", "transform"]

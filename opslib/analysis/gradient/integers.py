@@ -21,7 +21,6 @@ from opslib.ir.expr import (
     Read,
     Scan,
     free_indices,
-    is_const,
     transform,
     walk,
 )
@@ -38,6 +37,8 @@ def polynomial(node: Expr) -> Polynomial:
             return {(): int(value)} if value else {}
         case Prim("add" | "sub" | "mul" as op, (left, right), dtype) if dtype == INT64:
             x, y = polynomial(left), polynomial(right)
+            if op == "mul" and len(x) > 1 and len(y) > 1:
+                return {(node,): 1}  # Not multiplied out: it would not be read again.
             if op == "mul":
                 return _multiplied(x, y)
             return added(x, y if op == "add" else scaled(y, -1))
@@ -203,21 +204,3 @@ def without_casts(node: Expr) -> Expr:
     while isinstance(node, Cast) and node.type == INT64 and node.value.dtype.is_integer:
         node = node.value
     return node
-
-
-__all__ = [
-    "Polynomial",
-    "added",
-    "expression",
-    "extents_of",
-    "is_certain",
-    "is_const",
-    "is_data",
-    "is_nonnegative",
-    "is_one",
-    "part_of",
-    "polynomial",
-    "scaled",
-    "tidy",
-    "without_casts",
-]

@@ -1,11 +1,11 @@
 """Pivots: maxima that a spec subtracts and adds again, which carry no gradient.
 
-``exp(x - m) / sum(exp(x - m))`` does not depend on m, whatever m is; m is the maximum so
-that nothing overflows. The derivative with respect to it is 0, and following it would
-give a sum that is 0 but for rounding. Whether a value is a pivot is decided by adding a
-constant c to it and following what becomes of every other value: it may get ``k c``
-more (`Shift`), or ``exp(k c)`` times as large (`Scale`). Results that get neither do not
-depend on it.
+``exp(x - m) / sum(exp(x - m))`` does not depend on m, whatever m is; m is the maximum
+so that nothing overflows. The derivative with respect to it is 0, and following it
+would give a sum that is 0 but for rounding. Whether a value is a pivot is decided by
+adding a constant c to it and following what becomes of every other value: it may get
+``k c`` more (`Shift`), or ``exp(k c)`` times as large (`Scale`). Results that get
+neither do not depend on it.
 
 Where the maximum is infinite, the specs choose another value by a test (``m == -inf``);
 no gradient passes there, so that the branch of a finite m is followed.
@@ -57,11 +57,10 @@ def pivots(program: Program) -> frozenset[Expr]:
     candidates: list[Expr] = []
     for d in program.defines:
         for node in walk(d.value):
-            if isinstance(node, Fold) and node.monoid.name in ("max", "min"):
+            folds = isinstance(node, Fold) and node.monoid.name in ("max", "min")
+            joins = isinstance(node, Prim) and node.op in ("max", "min")
+            if folds or (joins and any(isinstance(n, Fold) for n in walk(node))):
                 candidates.append(node)
-            elif isinstance(node, Prim) and node.op in ("max", "min"):
-                if any(isinstance(n, Fold) for n in walk(node)):
-                    candidates.append(node)
     found = [c for c in dict.fromkeys(candidates) if is_pivot(program, c)]
     return frozenset(found)
 
@@ -184,27 +183,29 @@ def _moves(effect: Effect) -> bool:
 def _primitive(node: Prim, below: list[Effect]) -> Effect:
     if all(map(_is_still, below)):
         return ZERO if node.op == "mul" and ZERO in below else STILL
-    shifts = [e.k if isinstance(e, Shift) else 0.0 if e is ZERO else None for e in below]
-    scales = [e.k if isinstance(e, Scale) else 0.0 if e == STILL else None for e in below]
+    shifts = [
+        e.k if isinstance(e, Shift) else 0.0 if e is ZERO else None for e in below
+    ]
+    scales = [
+        e.k if isinstance(e, Scale) else 0.0 if e == STILL else None for e in below
+    ]
     match node.op:
         case "add" | "sub":
             if None not in shifts:
-                x, y = shifts
-                assert x is not None and y is not None
-                return Shift(x + y if node.op == "add" else x - y)
-            x, y = below
-            for one, other in ((x, y), (y, x)):
+                first, second = (k or 0.0 for k in shifts)
+                return Shift(first + second if node.op == "add" else first - second)
+            left, right = below
+            for one, other in ((left, right), (right, left)):
                 if one is ZERO:
                     return other
-            return x if isinstance(x, Scale) and x == y else None
+            return left if isinstance(left, Scale) and left == right else None
         case "mul" | "div":
             if ZERO in below:
                 return ZERO if node.op == "mul" or below[0] is ZERO else None
             if None in scales:
                 return None
-            x_, y_ = scales
-            assert x_ is not None and y_ is not None
-            k = x_ + y_ if node.op == "mul" else x_ - y_
+            first, second = (k or 0.0 for k in scales)
+            k = first + second if node.op == "mul" else first - second
             return Scale(k) if k else STILL
         case "neg":
             (effect,) = below

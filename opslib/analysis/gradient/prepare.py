@@ -11,17 +11,18 @@ from opslib.analysis.gradient.integers import tidy
 from opslib.ir.expr import (
     Axis,
     Call,
+    Const,
     Define,
     Expr,
     Fold,
-    Index,
     Order,
+    Prim,
     Program,
     Read,
+    Scalar,
     Scan,
     Size,
     free_indices,
-    rebuild,
     substitute,
     transform,
     walk,
@@ -95,9 +96,7 @@ def _define(
     )
 
 
-def _shared(
-    root: Expr, names: Callable[[str], str], classes: dict[str, Expr]
-) -> Expr:
+def _shared(root: Expr, names: Callable[[str], str], classes: dict[str, Expr]) -> Expr:
     """`root` with every fold's indices renamed, alike for folds that are alike."""
 
     def rule(node: Expr) -> Expr | None:
@@ -105,7 +104,7 @@ def _shared(
             return None
         axes = node.axes if isinstance(node, Fold) else (node.axis,)
         free = free_indices(node)
-        numbered = {}
+        numbered: dict[str, str] = {}
         for n in walk(node):
             if isinstance(n, Axis) and n.name not in numbered and n.name not in free:
                 numbered[n.name] = f"#{len(numbered)}"
@@ -152,9 +151,7 @@ def without_axes(program: Program, dropped: Mapping[str, Sequence[int]]) -> Prog
     return dataclasses.replace(program, inputs=inputs, defines=mapped(program, rule))
 
 
-def mapped(
-    program: Program, rule: Callable[[Expr], Expr | None]
-) -> tuple[Define, ...]:
+def mapped(program: Program, rule: Callable[[Expr], Expr | None]) -> tuple[Define, ...]:
     """The definitions with every node rewritten."""
 
     def axes(of: Iterable[Axis]) -> Any:
@@ -205,14 +202,29 @@ def with_sizes(program: Program, named: Mapping[Expr, Size]) -> Program:
     )
 
 
-__all__ = [
-    "MARK",
-    "Index",
-    "base_name",
-    "mapped",
-    "namer",
-    "prepared",
-    "rebuild",
-    "with_sizes",
-    "without_axes",
-]
+def measured(program: Program) -> tuple[Program, dict[Expr, Size]]:
+    """Lengths of results that are long to say, as sizes of their own."""
+    taken = set(program.sizes) | {s.name for s in program.scalars}
+    tensors = (*program.inputs, *program.outputs, *program.locals)
+    taken |= {t.name for t in tensors}
+    named: dict[Expr, Size] = {}
+    for t in program.outputs:
+        for k, dim in enumerate(t.shape):
+            if isinstance(dim, Size | Const) or dim in named:
+                continue
+            plain = ("add", "sub", "mul")
+            scaled = any(
+                isinstance(n, Prim)
+                and n.op == "mul"
+                and any(isinstance(a, Scalar) for a in n.args)
+                for n in walk(dim)
+            )
+            ops = {n.op for n in walk(dim) if isinstance(n, Prim)}
+            if ops <= set(plain) and not scaled:
+                continue
+            name = f"{t.name}{k}" if len(t.shape) > 1 else f"{t.name}n"
+            letters = [c for c in "pqrtuvw" if c not in taken]
+            name = letters[0] if letters else name
+            taken.add(name)
+            named[dim] = Size(name)
+    return (with_sizes(program, named) if named else program), named

@@ -317,7 +317,9 @@ class Reverse:
         at = _mirrored(axis, axis.index)
         return Scan(sum_of(g.dtype), inner, (mirrored,), at)
 
-    def _carried(self, node: Scan, g: Expr, along: Axis, axes: tuple[Axis, ...]) -> Expr:
+    def _carried(
+        self, node: Scan, g: Expr, along: Axis, axes: tuple[Axis, ...]
+    ) -> Expr:
         """Running product and extremes: a carry walks back along the axis.
 
         ``h[t] = g[t] + f[t + 1] h[t + 1]``, where f is how the running value at t + 1
@@ -394,7 +396,7 @@ def _with(t: Term, guard: Expr) -> tuple[Expr, ...] | None:
 
 
 def _opposite(condition: Expr) -> Expr:
-    """Its negation; of ``x == y`` the opposite comparison, for fractions and nan too."""
+    """Its negation; of ``x == y`` it is ``x != y``, for fractions and nan too."""
     if isinstance(condition, Prim) and condition.op in ("eq", "ne"):
         other = "ne" if condition.op == "eq" else "eq"
         return Prim(other, condition.args, condition.type)

@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from opslib.analysis.gradient.products import Products
-from opslib.ir.build import compare, function, negation, select
+from opslib.ir.build import compare, function, select
 from opslib.ir.expr import Const, Expr, Prim
 
 Adjoints = Sequence[Expr | None]
@@ -89,7 +89,7 @@ def derivative(
 
 
 def _extreme(d: Deriving) -> Adjoints:
-    """max and min, and fmax and fmin, where a nan loses."""
+    """Max and min, and fmax and fmin, where a nan loses."""
     x, y, half = d.x, d.y, d.number(0.5)
     better = "gt" if d.node.op in ("max", "fmax") else "lt"
     lost_x = lost_y = None
@@ -167,7 +167,7 @@ def _gelu(d: Deriving) -> Adjoints:
 
 
 def _gelu_tanh(d: Deriving) -> Adjoints:
-    """s + x s (1 - s) u' of x s with s = sigmoid(u), u = 2 sqrt(2/pi) (x + c x^3)."""
+    """S + x s (1 - s) u' of x s with s = sigmoid(u), u = 2 sqrt(2/pi) (x + c x^3)."""
     x, scale, cubic = d.x, 2 * math.sqrt(2 / math.pi), 0.044715
     square = d.square(x)
     poly = d.one_plus(Prim("mul", (d.number(cubic), square), x.dtype))
@@ -274,5 +274,3 @@ RULES: dict[str, Rule] = {
 UNDEFINED: dict[str, str] = {
     "nextafter": "the neighbour of a number is a property of its type, not a function",
 }
-
-__all__ = ["RULES", "UNDEFINED", "Deriving", "derivative", "negation"]

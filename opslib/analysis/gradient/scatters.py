@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opslib.analysis.gradient.reverse import Contribution, NoGradient, Term
+from opslib.analysis.gradient.reverse import NoGradient, Term
 from opslib.ir.build import (
     both,
-    cast,
     compare,
     integer,
     multiply_add,
@@ -16,7 +15,6 @@ from opslib.ir.build import (
 )
 from opslib.ir.dtypes import INT64
 from opslib.ir.expr import (
-    FALSE,
     TRUE,
     ZERO,
     Axis,
@@ -26,7 +24,6 @@ from opslib.ir.expr import (
     Fold,
     Read,
     Select,
-    Tensor,
 )
 from opslib.ir.monoid import maximum_of, product_of, sum_of
 
@@ -96,7 +93,9 @@ def _product(derivation: Derivation, d: Define) -> None:
     same: Expr = TRUE
     for i, a in again.items():
         same = both(same, compare("eq", a.index, i))
-    other = select(both(meets, negation(same)), derivation.reverse.replaced(d.value, moved), one)
+    other = select(
+        both(meets, negation(same)), derivation.reverse.replaced(d.value, moved), one
+    )
     others = Fold(product_of(dtype), tuple(again.values()), (other,))
     there = derivation.adjoint(d.name, d.indices)
     value = products.times(there, first, others)
@@ -117,9 +116,7 @@ def _extreme(derivation: Derivation, d: Define) -> None:
         return Read(d.name, indices, dtype)
 
     before = compare("eq", _initial(derivation, d, at), result(at))
-    count = derivation.define(
-        _free(derivation, "c"), places, Select(before, one, zero)
-    )
+    count = derivation.define(_free(derivation, "c"), places, Select(before, one, zero))
     met = compare("eq", d.value, result(d.indices))
     hit = Select(met, one, zero)
     derivation.defines.append(Define(count, d.axes, d.indices, hit, sum_of(dtype)))
@@ -168,6 +165,3 @@ def _replace(
     """From here on backwards, `value` where the condition holds is the adjoint."""
     kept = select(condition, value, Const(0.0, value.dtype))
     derivation.adjoints[d.name] = (places, kept)
-
-
-__all__ = ["FALSE", "Contribution", "Tensor", "backward", "cast"]

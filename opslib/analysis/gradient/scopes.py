@@ -83,7 +83,7 @@ def _one(
     if caught and any(free(k) & free(node) for k in inner):
         new: dict[Expr, Expr] = {Index(n): Index(names(n)) for n in sorted(caught)}
         node = _with_binders(node, new, names)
-        axes = node.axes if isinstance(node, Fold) else (node.axis,)  # type: ignore[union-attr]
+        axes = node.axes if isinstance(node, Fold) else (node.axis,)
     outside = node.at if isinstance(node, Scan | Order) else None
 
     def change(child: Expr) -> Expr:

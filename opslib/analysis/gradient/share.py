@@ -1,8 +1,8 @@
 """Names for what rows have in common, as an author gives them.
 
-A fold that does not depend on all indices of the place where it stands would be written,
-and computed, again at each of them: ``r[...] = rsqrt(mean[j](x[..., j]^2) + eps)`` is
-a local. So is what is written twice.
+A fold that does not depend on all indices of the place where it stands would be
+written, and computed, again at each of them: ``r[...] = rsqrt(mean[j](x[..., j]^2) +
+eps)`` is a local.
 """
 
 from __future__ import annotations
@@ -116,9 +116,7 @@ class _Sharing:
                 Index(f"#{k}"): a.index for k, a in enumerate(new)
             }
             value = self.visit(replaced(value, back, self.names), tuple(new), True)
-            self.locals.append(
-                Tensor(found, value.dtype, tuple(a.stop for a in own))
-            )
+            self.locals.append(Tensor(found, value.dtype, tuple(a.stop for a in own)))
             places = tuple(a.index for a in new)
             self.made.append(Define(found, tuple(new), places, value))
         return Read(found, indices, node.dtype)

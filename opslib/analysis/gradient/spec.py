@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 from opslib.analysis.gradient.derive import gradient
 from opslib.analysis.gradient.groups import grouped
+from opslib.analysis.gradient.layout import WIDTH, broken, filled
 from opslib.analysis.gradient.prepare import (
+    measured,
     namer,
-    with_sizes,
     without_axes,
 )
-from opslib.analysis.gradient.reverse import NoGradient
-from opslib.analysis.gradient.scopes import free, replaced
 from opslib.analysis.gradient.share import shared
 from opslib.analysis.gradient.write import Unliftable, Writer
+from opslib.errors import SpecError
 from opslib.ir.binding import Statics, pack_name
 from opslib.ir.build import is_weak
 from opslib.ir.dtypes import DTYPES, DType
-from opslib.errors import SpecError
 from opslib.ir.expansion import expand, values
 from opslib.ir.expansion.draft import Draft
 from opslib.ir.expansion.frame import Frame, Scope, Shared
@@ -30,26 +29,22 @@ from opslib.ir.expr import (
     Const,
     Define,
     Expr,
-    Index,
-    Prim,
     Program,
     Read,
     Scalar,
     Size,
     Tensor,
     substitute,
-    transform,
     walk,
 )
 from opslib.ir.roles import attribute_type, axes_of, static_names
 from opslib.language import syntax
-from opslib.language.printer import print_attribute, print_expression
+from opslib.language.printer import print_expression
 from opslib.language.tree import names as names_in
 from opslib.language.tree import walk as walk_tree
 
 # Types that stand for a dtype variable: narrow, so that roundings are seen.
 _STAND_INS = ("bfloat16", "float16")
-_WIDTH = 100
 _PACKS = ("s", "r", "q")
 
 
@@ -120,10 +115,7 @@ class _Spec:
     ) -> None:
         self.operator = operator
         self.names = namer()
-        self.variables = {c.name for c in operator.classes} | {
-            n for n, _ in statics.dtypes
-        }
-        self.variables &= {n for n, _ in statics.dtypes}
+        self.variables = {n for n, _ in statics.dtypes}
         dtypes, self.rounding = self._stand_ins(statics)
         ranks = statics.ranks
         self.packs: dict[tuple[str, str], str] = {}
@@ -146,7 +138,7 @@ class _Spec:
         program = without_axes(program, dropped)
         self.dropped = dropped
         self.library = library
-        self.forward, self.measured = _measured(program)
+        self.forward, self.measured = measured(program)
         made = gradient(self.forward, self._keeps)
         self.program = shared(
             made,
@@ -200,13 +192,13 @@ class _Spec:
 
     def written(self) -> Written:
         """The whole spec."""
-        program = self._seen(self.program)
+        program = self.program
         tensors = {
             t.name: t for t in (*program.inputs, *program.outputs, *program.locals)
         }
         scalars, attributes = self._attributes(program)
         taken = set(tensors) | set(program.sizes) | set(attributes)
-        taken |= {t for t in self.packs.values()} | self.variables | _RESERVED
+        taken |= set(self.packs.values()) | self.variables | _RESERVED
         self.writer = Writer(
             tensors,
             self._groups(program),
@@ -248,8 +240,10 @@ class _Spec:
             if p.name in values and p.name not in sizes:
                 continue
             if kind.count is not None:
-                count = sum(s.startswith(p.name) and s[len(p.name) :].isdigit()
-                            for s in launched)
+                count = sum(
+                    s.startswith(p.name) and s[len(p.name) :].isdigit()
+                    for s in launched
+                )
                 if not count:
                     continue
                 for k in range(count):
@@ -289,12 +283,14 @@ class _Spec:
         }
         kept: dict[str, str] = {}
         for name, text in declared.items():
-            own = [s for s, t in scalars.items() if t == name or t.startswith(f"{name}[")]
+            own = [
+                s for s, t in scalars.items() if t == name or t.startswith(f"{name}[")
+            ]
             needed = any(s in used for s in own) or name in sizes
             needed = needed or any(f" = {name}" in t for t in declared.values())
             if needed:
                 kept[name] = text
-        return scalars, _defaults_last(kept)
+        return scalars, kept
 
     def _told(self, program: Program) -> list[str]:
         """Sizes that no array has, such as entries of a shape that was given."""
@@ -349,13 +345,18 @@ class _Spec:
         """The declared dtype of each parameter and result."""
         found: dict[str, str] = {}
         by_name: dict[str, syntax.TensorType] = {}
-        for q in (*self.operator.tensors, *self.operator.results):
+        both: list[syntax.Parameter | syntax.Result] = [*self.operator.tensors]
+        for q in (*both, *self.operator.results):
             assert isinstance(q.type, syntax.TensorType)
             by_name[q.name] = q.type
         for t in (*program.inputs, *program.outputs):
             base = t.name
-            forms = [base, base[1:], base.rstrip("0123456789"),
-                     base[1:].rstrip("0123456789")]
+            forms = [
+                base,
+                base[1:],
+                base.rstrip("0123456789"),
+                base[1:].rstrip("0123456789"),
+            ]
             kind = next((by_name[f] for f in forms if f in by_name), None)
             name = kind.dtype.name if kind is not None else ""
             if kind is not None and kind.dtype.arguments:
@@ -386,14 +387,14 @@ class _Spec:
         where = f" where {', '.join(classes)}" if classes else ""
         head = f"op {program.name}("
         line = f"{head}{', '.join(parts)}) -> {result}{where}"
-        if len(line) <= _WIDTH:
+        if len(line) <= WIDTH:
             return [line]
         indent = " " * len(head)
-        lines = _filled(head, parts, indent)
+        lines = filled(head, parts, indent)
         lines[-1] += ")"
         tail = f"{indent}-> "
-        if len(results) > 1 and len(tail + result + where) > _WIDTH:
-            more = _filled(f"{tail}(", results, " " * (len(tail) + 1))
+        if len(results) > 1 and len(tail + result + where) > WIDTH:
+            more = filled(f"{tail}(", results, " " * (len(tail) + 1))
             more[-1] += f"){where}"
             return [*lines, *more]
         return [*lines, f"{tail}{result}{where}"]
@@ -415,8 +416,6 @@ class _Spec:
         is_output = any(t.name == d.name for t in program.outputs)
         if is_output and isinstance(value, Cast) and value.type == tensor.dtype:
             value = value.value
-        inner = _bound_names(d)
-        del inner
         writer.live = {}
         writer.bind(d.axes)
         target = writer.indices(d.name, d.indices)
@@ -441,14 +440,10 @@ class _Spec:
             tail = f" for {', '.join(ranges)}" if ranges else ""
         sign = "=" if d.combine is None else f"{_COMBINE[d.combine.name]}="
         writer.live = {}
-        return [f"    {line}" for line in _broken(f"{target} {sign} {text}{tail}")]
+        return [f"    {line}" for line in broken(f"{target} {sign} {text}{tail}")]
 
     def _float(self) -> str:
         return next(iter(self.rounding.values()), "float32")
-
-    def _seen(self, program: Program) -> Program:
-        """Scatters whose axes a spec cannot see are summed up at every place."""
-        return program
 
     def _clauses(self, program: Program, attributes: Mapping[str, str]) -> list[str]:
         clauses = self.operator.clauses
@@ -488,8 +483,11 @@ class _Spec:
             nodes = list(walk(condition))
             if any(isinstance(n, Size) and n.name not in known for n in nodes):
                 continue
-            scalars = {self.writer.scalars.get(n.name, "") for n in nodes
-                       if isinstance(n, Scalar)}
+            scalars = {
+                self.writer.scalars.get(n.name, "")
+                for n in nodes
+                if isinstance(n, Scalar)
+            }
             if isinstance(condition, Const):
                 continue
             if not {s.split("[")[0] for s in scalars} <= told:
@@ -519,110 +517,9 @@ def _composites(t: Tensor, groups: Sequence[int]) -> list[Expr]:
     return found
 
 
-def _defaults_last(declared: Mapping[str, str]) -> dict[str, str]:
-    return dict(declared)
-
-
-def _bound_names(d: Define) -> frozenset[str]:
-    return free(d.value)
-
-
 def _speaks_of_packs(node: syntax.Expression) -> bool:
     return any(
         isinstance(n, syntax.Pack)
         or (isinstance(n, syntax.Apply) and n.function in _PACK_FUNCTIONS)
         for n in walk_tree(node)
     )
-
-
-def _filled(head: str, parts: Sequence[str], indent: str) -> list[str]:
-    lines = [head]
-    for k, part in enumerate(parts):
-        item = part + (", " if k < len(parts) - 1 else "")
-        if len(lines[-1]) + len(item.rstrip()) > _WIDTH and lines[-1].strip():
-            lines[-1] = lines[-1].rstrip()
-            lines.append(indent)
-        lines[-1] += item
-    return lines
-
-
-def _broken(text: str) -> list[str]:
-    """A definition on several lines, broken in front of its outermost operators."""
-    if len(text) <= _WIDTH:
-        return [text]
-    depth = 0
-    places: dict[int, list[int]] = {}
-    for k, c in enumerate(text):
-        if c in "([":
-            depth += 1
-        elif c in ")]":
-            depth -= 1
-        elif c == " " and any(
-            text.startswith(w, k + 1) for w in ("if ", "else ", "+ ", "- ", "and ")
-        ):
-            places.setdefault(depth, []).append(k)
-    lines = [text]
-    for level in sorted(places):
-        made: list[str] = []
-        for line in lines:
-            made += _split(line, text, level)
-        lines = made
-        if all(len(line) <= _WIDTH for line in lines):
-            break
-    return [lines[0], *("    " + line.strip() for line in lines[1:])]
-
-
-def _split(line: str, text: str, level: int) -> list[str]:
-    if len(line) <= _WIDTH:
-        return [line]
-    at = text.index(line) if line in text else 0
-    depth = 0
-    for c in text[:at]:
-        depth += (c in "([") - (c in ")]")
-    parts = [""]
-    for k, c in enumerate(line):
-        depth += (c in "([") - (c in ")]")
-        words = ("if ", "else ", "+ ", "- ", "and ")
-        if c == " " and depth == level and k and (
-            any(line.startswith(w, k + 1) for w in words)
-        ):
-            parts.append("")
-        parts[-1] += c
-    merged = [parts[0]]
-    for part in parts[1:]:
-        if len(merged[-1]) + len(part) <= _WIDTH - 4:
-            merged[-1] += part
-        else:
-            merged.append(part)
-    return merged
-
-
-def _measured(program: Program) -> tuple[Program, dict[Expr, Size]]:
-    """Lengths of results that are long to say, as sizes of their own."""
-    taken = set(program.sizes) | {s.name for s in program.scalars}
-    tensors = (*program.inputs, *program.outputs, *program.locals)
-    taken |= {t.name for t in tensors}
-    named: dict[Expr, Size] = {}
-    for t in program.outputs:
-        for k, dim in enumerate(t.shape):
-            if isinstance(dim, Size | Const) or dim in named:
-                continue
-            plain = ("add", "sub", "mul")
-            scaled = any(
-                isinstance(n, Prim)
-                and n.op == "mul"
-                and any(isinstance(a, Scalar) for a in n.args)
-                for n in walk(dim)
-            )
-            ops = {n.op for n in walk(dim) if isinstance(n, Prim)}
-            if ops <= set(plain) and not scaled:
-                continue
-            name = f"{t.name}{k}" if len(t.shape) > 1 else f"{t.name}n"
-            letters = [c for c in "pqrtuvw" if c not in taken]
-            name = letters[0] if letters else name
-            taken.add(name)
-            named[dim] = Size(name)
-    return (with_sizes(program, named) if named else program), named
-
-
-__all__ = ["NoGradient", "Written", "Index", "Read", "replaced", "transform", "written"]

@@ -33,7 +33,7 @@ from opslib.analysis.gradient.integers import (
 )
 from opslib.analysis.gradient.reverse import Contribution, Reverse, Term
 from opslib.analysis.gradient.scopes import free, replaced
-from opslib.ir.build import arithmetic, both, compare, integer, select
+from opslib.ir.build import arithmetic, both, compare, select
 from opslib.ir.expr import (
     ONE,
     TRUE,
@@ -67,19 +67,30 @@ class Equations:
     local: Callable[[tuple[Axis, ...], None, Callable[[Expr], Expr]], str]
     open: list[tuple[Expr, Expr]]
     unknown: dict[str, Axis]
+    places: Sequence[Axis]
     solved: dict[Expr, Expr] = field(default_factory=dict)
     conditions: list[Expr] = field(default_factory=list)
     asked: set[Expr] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        # The axes as they were, for what is computed at all of them.
-        self.axes = dict(self.unknown)
+        # All axes, for what is computed at all points of them.
+        self.axes = {**{p.name: p for p in self.places}, **self.unknown}
 
     def solve(self) -> bool:
         """Solves what can be; False where an equation remains in unknown indices."""
-        while any(rule() for rule in (self._bare, self._pair, self._one, self._digit,
-                                      self._quotient, self._remainder, self._order,
-                                      self._window)):
+        while any(
+            rule()
+            for rule in (
+                self._bare,
+                self._pair,
+                self._one,
+                self._digit,
+                self._quotient,
+                self._remainder,
+                self._order,
+                self._window,
+            )
+        ):
             self.open = [(p, self._now(f)) for p, f in self.open]
         left = False
         for place, index in self.open:
@@ -101,7 +112,9 @@ class Equations:
         """One index is known; it must lie in its range."""
         axis = self.unknown.pop(name)
         known: dict[Expr, Expr] = {Index(name): value}
-        self.solved = {k: tidy(replaced(v, known, self.names)) for k, v in self.solved.items()}
+        self.solved = {
+            k: tidy(replaced(v, known, self.names)) for k, v in self.solved.items()
+        }
         self.solved[Index(name)] = value
         self.conditions.append(compare("ge", value, axis.start))
         self.conditions.append(compare("lt", value, axis.stop))
@@ -120,8 +133,10 @@ class Equations:
             if not (isinstance(index, Prim) and index.op == "floordiv"):
                 continue
             for other, rest in self.open:
-                if isinstance(rest, Prim) and rest.op == "mod" and (
-                    rest.args == index.args
+                if (
+                    isinstance(rest, Prim)
+                    and rest.op == "mod"
+                    and (rest.args == index.args)
                 ):
                     if not self._unknown_in(index.args[0]):
                         continue
@@ -312,6 +327,7 @@ def turned(
         reverse.local,
         [(p.index, tidy(i)) for p, i in zip(places, c.indices, strict=True)],
         {a.name: a for a in term.axes},
+        places,
     )
     if not equations.solve():
         return scattered(c, reverse)
@@ -325,8 +341,7 @@ def turned(
     rest = tuple(_moved(a, known, reverse) for a in equations.unknown.values())
     # Ranges first: the guards of a place may be read only where the place exists.
     conditions = [
-        tidy(reverse.replaced(g, known))
-        for g in (*equations.conditions, *term.guards)
+        tidy(reverse.replaced(g, known)) for g in (*equations.conditions, *term.guards)
     ]
     extents = extents_of((*places, *rest))
     kept: list[Expr] = []
@@ -362,7 +377,10 @@ def conjuncts(condition: Expr) -> list[Expr]:
 
 
 def _moved(axis: Axis, known: dict[Expr, Expr], reverse: Reverse) -> Axis:
-    start, stop = reverse.replaced(axis.start, known), reverse.replaced(axis.stop, known)
+    start, stop = (
+        reverse.replaced(axis.start, known),
+        reverse.replaced(axis.stop, known),
+    )
     bound = None if axis.bound is None else reverse.replaced(axis.bound, known)
     return Axis(axis.name, tidy(start), tidy(stop), bound)
 
@@ -386,12 +404,8 @@ def scattered(c: Contribution, reverse: Reverse) -> Scattered:
 def everywhere(c: Contribution, places: Sequence[Axis], reverse: Reverse) -> Expr:
     """What an element gets, looked for at every point: for what cannot be scattered."""
     equal = [
-        compare("eq", tidy(i), p.index)
-        for p, i in zip(places, c.indices, strict=True)
+        compare("eq", tidy(i), p.index) for p, i in zip(places, c.indices, strict=True)
     ]
     whole = Term((*places, *c.term.axes), (*c.term.guards, *equal), c.term.value)
     found = reverse.lowered(whole, frozenset(p.name for p in places))
     return reverse.guarded(found.value, found.guards)
-
-
-__all__ = ["Equations", "Scattered", "everywhere", "integer", "scattered", "turned"]

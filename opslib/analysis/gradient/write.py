@@ -7,18 +7,21 @@ is of a ``mean``. The axes of a pack, of which the derivation had two, are one `
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opslib.analysis.gradient.patterns import (
+    Text,
+    constant,
+    drawn_bits,
+    one_part,
+    power,
+)
 from opslib.analysis.gradient.prepare import base_name
 from opslib.analysis.gradient.reverse import NoGradient
-from opslib.analysis.gradient.scopes import free
 from opslib.analysis.gradient.transpose import conjuncts
 from opslib.ir.build import cast, compare, extent, is_weak, product
-from opslib.ir.dtypes import INT64, UINT32, DType
-from opslib.ir.expansion.philox import philox
+from opslib.ir.dtypes import INT64, DType
 from opslib.ir.expr import (
     ZERO,
     Axis,
@@ -36,7 +39,6 @@ from opslib.ir.expr import (
     Select,
     Size,
     Tensor,
-    is_const,
     walk,
 )
 
@@ -62,9 +64,6 @@ _INFIX = {
 }
 _CONDITIONAL, _OTHERWISE, _NOT, _UNARY, _POWER, _ATOM = 0, 1, 4, 10, 11, 12
 _LETTERS = "ijkluvwpqrstabcdefghmnoxyz"
-Text = tuple[str, int]
-# Fewer nodes than this are not the ten rounds of philox.
-_ROUNDS_SIZE = 60
 
 
 class Unliftable(Exception):
@@ -96,10 +95,10 @@ class Writer:
 
     # --- axes ----------------------------------------------------------------------
 
-    def bind(self, axes: Sequence[Axis], body: Iterable[Expr] = ()) -> list[list[Axis]]:
+    def bind(self, axes: Sequence[Axis]) -> list[list[Axis]]:
         """Names for axes that are now live, and the axes that each name stands for.
 
-        A name is not that of another live index, nor of one bound below.
+        A name is not that of another live index.
         """
         groups: list[list[Axis]] = []
         waiting = list(axes)
@@ -121,18 +120,14 @@ class Writer:
     def _letter(self, base: str, used: set[str]) -> str:
         plain = base.rstrip("0123456789_") or "i"
         used = used | {u[3:] for u in used if u.startswith("...")}
-        for name in (plain, *_LETTERS):
-            if name not in used:
-                return name
+        free_names = (n for n in (plain, *_LETTERS) if n not in used)
+        found: str | None = next(free_names, None)
+        if found is not None:
+            return found
         k = 2
         while f"{plain}{k}" in used:
             k += 1
         return f"{plain}{k}"
-
-    def release(self, axes: Iterable[Axis]) -> None:
-        """The axes are not live any more."""
-        for a in axes:
-            self.live.pop(a.name, None)
 
     def _pack_of(self, axes: Sequence[Axis]) -> str | None:
         first = axes[0].stop
@@ -166,7 +161,8 @@ class Writer:
     def _dim(self, dims: list[Expr]) -> str:
         if len(dims) == 2:
             first, second = dims
-            assert isinstance(first, Size) and isinstance(second, Size)
+            assert isinstance(first, Size)
+            assert isinstance(second, Size)
             return f"...{self.packs[first.name, second.name]}"
         return self.text(dims[0])
 
@@ -178,9 +174,10 @@ class Writer:
         result: list[str] = []
         at = 0
         for count in groups:
-            part = items[at : at + count]
+            own = items[at : at + count]
             at += count
-            result.append(part[0] if count == 1 else f"({' '.join(map(_part, part))})")
+            whole = f"({' '.join(map(one_part, own))})"
+            result.append(own[0] if count == 1 else whole)
         return result
 
     def indices(self, name: str, indices: Sequence[Expr]) -> str:
@@ -215,7 +212,7 @@ class Writer:
     def _one(self, node: Expr) -> Text:
         match node:
             case Const():
-                return _constant(node)
+                return constant(node)
             case Size(name):
                 if any(name in k for k in self.packs):
                     raise Unliftable(name)
@@ -266,8 +263,9 @@ class Writer:
         """``prod(s)``, for the product of a pack's sizes."""
         match node:
             case Prim("mul", (Size(first), Size(second))) if (
-                (first, second) in self.packs
-            ):
+                first,
+                second,
+            ) in self.packs:
                 return f"prod({self.packs[first, second]})"
         return None
 
@@ -280,20 +278,26 @@ class Writer:
 
     def _guarded(self, node: Select) -> Text | None:
         """``x[i - 1] ?? 0``, where all that is asked is whether the place exists."""
-        read = node.yes.value if isinstance(node.yes, Cast) else node.yes
-        if not isinstance(read, Read) or not is_weak(node.no):
-            return None
-        bounds = set()
-        for index, dim in zip(read.indices, self.tensors[read.tensor].shape, strict=True):
-            bounds |= {compare("ge", index, ZERO), compare("lt", index, dim)}
-        if not set(conjuncts(node.condition)) <= bounds:
+        read = self._guards(node)
+        if read is None:
             return None
         text = self.indices(read.tensor, read.indices)
         return f"{text} ?? {self.text(node.no, 2)}", _OTHERWISE
 
+    def _guards(self, node: Select) -> Read | None:
+        """The read whose bounds are all that a choice asks for."""
+        read = node.yes.value if isinstance(node.yes, Cast) else node.yes
+        if not isinstance(read, Read) or not is_weak(node.no):
+            return None
+        bounds = set()
+        shape = self.tensors[read.tensor].shape
+        for index, dim in zip(read.indices, shape, strict=True):
+            bounds |= {compare("ge", index, ZERO), compare("lt", index, dim)}
+        return read if set(conjuncts(node.condition)) <= bounds else None
+
     def _prim(self, node: Prim) -> Text:
         op, args = node.op, node.args
-        drawn = _philox(node)
+        drawn = drawn_bits(node)
         if drawn is not None:
             seed, offset, place, word = drawn
             last = f", {word}" if word else ""
@@ -305,9 +309,9 @@ class Writer:
         packed = self._count(node)
         if packed is not None:
             return packed, _ATOM
-        power = _power(node)
-        if power is not None:
-            base, exponent = power
+        raised = power(node)
+        if raised is not None:
+            base, exponent = raised
             return f"{self.text(base, _ATOM)}^{exponent}", _POWER
         match op:
             case "pow":
@@ -378,31 +382,16 @@ class Writer:
         sure: list[Expr] = []
         guarded: list[Expr] = []
         for root in roots:
-            inside = {
-                n.yes.value if isinstance(n.yes, Cast) else n.yes
-                for n in walk(root)
-                if isinstance(n, Select) and self._asks_bounds(n)
-            }
+            inside = {self._guards(n) for n in walk(root) if isinstance(n, Select)}
             for n in walk(root):
                 if not isinstance(n, Read):
                     continue
                 shape = self.tensors[n.tensor].shape
-                groups = self.groups.get(n.tensor)
-                del groups
                 for i, dim in zip(n.indices, shape, strict=True):
                     if i is axis.index:
                         (guarded if n in inside else sure).append(dim)
         found = sure or guarded
         return bool(found) and all(dim is axis.stop for dim in found)
-
-    def _asks_bounds(self, node: Select) -> bool:
-        read = node.yes.value if isinstance(node.yes, Cast) else node.yes
-        if not isinstance(read, Read) or not is_weak(node.no):
-            return False
-        bounds = set()
-        for index, dim in zip(read.indices, self.tensors[read.tensor].shape, strict=True):
-            bounds |= {compare("ge", index, ZERO), compare("lt", index, dim)}
-        return set(conjuncts(node.condition)) <= bounds
 
     def _call(self, node: Call) -> str:
         """``logsumexp[k](x[i, k])``; an axis that is live already keeps its name."""
@@ -411,7 +400,9 @@ class Writer:
         for axis in node.axes:
             if axis.name not in self.live:
                 self.bind([axis])
-                binders.append(f"{self.live[axis.name]}{self._range([axis], node.args[0])}")
+                binders.append(
+                    f"{self.live[axis.name]}{self._range([axis], node.args[0])}"
+                )
             else:
                 binders.append(self.text(axis.index))
         arguments = ", ".join(map(self.text, node.args))
@@ -428,61 +419,3 @@ class Writer:
         name = f"cum{node.monoid.name}"
         tail = f", {self.text(node.at)}"
         return self._bound(name, (node.axis,), node.args[0], tail)
-
-
-def _philox(node: Prim) -> tuple[Expr, Expr, Expr, int] | None:
-    """Seed, offset, position and word, where a value is `philox` of them."""
-    if node.dtype != UINT32:
-        return None
-    below = list(walk(node))
-    if len(below) < _ROUNDS_SIZE:
-        return None
-    parts = [
-        n
-        for n in dict.fromkeys(
-            c for b in below if b.dtype != INT64 for c in b.children
-        )
-        if n.dtype == INT64 and not isinstance(n, Const)
-    ]
-    constants = [Const(0, INT64)]
-    for seed, offset, place in itertools.product([*parts, *constants], repeat=3):
-        for word in range(4):
-            if philox(seed, offset, place, word) is node:
-                return seed, offset, place, word
-    return None
-
-
-def _part(text: str) -> str:
-    return text if text.isidentifier() else f"({text})"
-
-
-def _constant(node: Const) -> Text:
-    value = node.value
-    if isinstance(value, bool):
-        return ("true" if value else "false"), _ATOM
-    if isinstance(value, float):
-        if math.isnan(value):
-            return "nan", _ATOM
-        if math.isinf(value):
-            return ("inf", _ATOM) if value > 0 else ("-inf", _UNARY)
-        if value.is_integer() and abs(value) < 1 << 53:
-            value = int(value)
-    return (repr(value), _ATOM) if value >= 0 else (f"-{-value!r}", _UNARY)
-
-
-def _power(node: Prim) -> tuple[Expr, int] | None:
-    """The base and exponent of x * x, x * x * x and (x * x) * (x * x)."""
-    if node.op != "mul" or node.dtype.kind == "bool":
-        return None
-    left, right = node.args
-    if left is right:
-        inner = _power(left) if isinstance(left, Prim) else None
-        return (inner[0], 4) if inner and inner[1] == 2 else (left, 2)
-    if isinstance(left, Prim) and left.op == "mul":
-        x, y = left.args
-        if x is y is right:
-            return right, 3
-    return None
-
-
-__all__ = ["Unliftable", "Writer", "free", "is_const"]

@@ -51,10 +51,7 @@ def _axes(
     frame = draft.frame
     roots = (*target.items, definition.value)
     bound = {
-        b.name
-        for n in walk(roots)
-        if isinstance(n, syntax.Along)
-        for b in n.binders
+        b.name for n in walk(roots) if isinstance(n, syntax.Along) for b in n.binders
     }
     known = set(frame.sizes) | set(frame.attributes) | set(frame.operands)
     known |= bound | set(frame.macros) | frame.absent | {"pi"}
