@@ -33,7 +33,7 @@ SLICE = (
     "sum",
     "scaled_dot_product_attention",
 )
-CASES = 4
+CASES = 3
 
 
 def derived(name: str) -> Handle:
