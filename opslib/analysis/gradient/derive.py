@@ -346,14 +346,9 @@ class Derivation:
         if value is None:
             value = Const(0.0, wide)
         indices = tuple(p.index for p in places)
-        if added:
-            local = f"{name}_wide"
-            self.locals.append(Tensor(local, wide, t.shape))
-            self.defines.append(Define(local, places, indices, cast(value, wide)))
-            for s in added:
-                self._add(local, s)
-            value = Read(local, indices, wide)
         self.defines.append(Define(name, places, indices, cast(value, t.dtype)))
+        for s in added:
+            self._add(name, s)
         return Tensor(name, t.dtype, t.shape)
 
     # --- recurrences ---------------------------------------------------------------

@@ -13,6 +13,7 @@ from opslib.analysis.gradient.prepare import (
     namer,
     without_axes,
 )
+from opslib.analysis.gradient.settle import settled
 from opslib.analysis.gradient.share import shared
 from opslib.analysis.gradient.write import Unliftable, Writer
 from opslib.errors import SpecError
@@ -140,9 +141,10 @@ class _Spec:
         self.library = library
         self.forward, self.measured = measured(program)
         made = gradient(self.forward, self._keeps)
+        known = frozenset(t.name for t in self.forward.locals)
         self.program = shared(
-            made,
-            {t.name for t in self.forward.locals},
+            settled(made, known),
+            known,
             self.names,
             {
                 *self.packs.values(),
@@ -424,7 +426,7 @@ class _Spec:
             text = f"{self._float()}({text})"
         tail = ""
         is_local = any(t.name == d.name for t in program.locals)
-        if is_local:
+        if is_local or d.combine is not None:
             ranges = []
             # A combining write sees what it writes to, too.
             roots = [value]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opslib.analysis.gradient.integers import tidy
 from opslib.analysis.gradient.patterns import (
     Text,
     constant,
@@ -20,9 +21,10 @@ from opslib.analysis.gradient.patterns import (
 from opslib.analysis.gradient.prepare import base_name
 from opslib.analysis.gradient.reverse import NoGradient
 from opslib.analysis.gradient.transpose import conjuncts
-from opslib.ir.build import cast, compare, extent, is_weak, product
+from opslib.ir.build import arithmetic, cast, compare, extent, is_weak, product
 from opslib.ir.dtypes import INT64, DType
 from opslib.ir.expr import (
+    ONE,
     ZERO,
     Axis,
     Call,
@@ -39,6 +41,7 @@ from opslib.ir.expr import (
     Select,
     Size,
     Tensor,
+    substitute,
     walk,
 )
 
@@ -64,6 +67,10 @@ _INFIX = {
 }
 _CONDITIONAL, _OTHERWISE, _NOT, _UNARY, _POWER, _ATOM = 0, 1, 4, 10, 11, 12
 _LETTERS = "ijkluvwpqrstabcdefghmnoxyz"
+
+
+def _last(axis: Axis) -> Expr:
+    return arithmetic("sub", axis.stop, ONE)
 
 
 class Unliftable(Exception):
@@ -417,5 +424,15 @@ class Writer:
             tail = f", {self.text(node.at)}{down}"
             return self._bound(name, (node.axis,), node.value, tail)
         name = f"cum{node.monoid.name}"
+        axis = node.axis
+        back = tidy(arithmetic("sub", _last(axis), node.at))
+        if axis.start is ZERO and isinstance(back, Index):
+            # A running sum of the mirrored values is one from the end.
+            mirrored: dict[Expr, Expr] = {
+                axis.index: arithmetic("sub", _last(axis), axis.index)
+            }
+            value = tidy(substitute(node.args[0], mirrored))
+            tail = f", {self.text(back)}, reverse=true"
+            return self._bound(name, (axis,), value, tail)
         tail = f", {self.text(node.at)}"
         return self._bound(name, (node.axis,), node.args[0], tail)
