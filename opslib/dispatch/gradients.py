@@ -8,7 +8,7 @@ program, and axes along which an input is broadcast, whose gradient is a sum, le
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,7 +116,7 @@ class Gradient:
             made = derived.function.handle.result
             return zeros[0] if made is None else made(*zeros)
         values = self._attributes(derived, binding)
-        found = derived.function(*tensors, backend=backend, **values)
+        found = _launched(derived, tensors, values, backend)
         many = isinstance(found, tuple)
         results = [
             _back(array, b.view, np.shape(a))
@@ -289,6 +289,22 @@ class Gradient:
                 entries.append(known[f"{name}{len(entries)}"])
             values[name] = tuple(entries)
         return values
+
+
+def _launched(
+    derived: Derived, tensors: list[Any], values: dict[str, Any], backend: str | None
+) -> Any:
+    """The results of the derived operator, one launch or several."""
+    groups = derived.written.launches
+    if len(groups) == 1:
+        return derived.function(*tensors, backend=backend, **values)
+    handle = derived.function.handle
+    request = handle.request(tuple(tensors), values, None, backend)
+    results: dict[str, Any] = {}
+    for group in groups:
+        made = call.run(replace(request, results=group))
+        results |= dict(zip(group, made, strict=True))
+    return handle.result(**results)
 
 
 def _moved(array: Any, view: View, shape: tuple[int, ...]) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from opslib.analysis.gradient.derive import gradient
 from opslib.analysis.gradient.groups import grouped
+from opslib.analysis.gradient.launches import launches
 from opslib.analysis.gradient.layout import WIDTH, broken, filled
 from opslib.analysis.gradient.prepare import (
     measured,
@@ -57,6 +58,7 @@ class Written:
     cotangents, results: names, in order, with the result or input that each is of.
     attributes: names of the attributes that it takes.
     composite: tensors some of whose axes are composite.
+    launches: groups of results that are best computed by themselves.
     """
 
     text: str
@@ -64,6 +66,7 @@ class Written:
     results: tuple[tuple[str, str], ...]
     attributes: tuple[str, ...]
     composite: frozenset[str]
+    launches: tuple[tuple[str, ...], ...]
 
 
 def written(
@@ -222,6 +225,7 @@ class _Spec:
             tuple((f"d{t.name}", t.name) for t in inputs),
             tuple(attributes),
             frozenset(self.writer.groups),
+            launches(program),
         )
 
     def _comment(self) -> str:
