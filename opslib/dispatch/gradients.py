@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from opslib.analysis.gradient.groups import grouped
-from opslib.analysis.gradient.reverse import NoGradient
-from opslib.analysis.gradient.spec import Written, written
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch import call
 from opslib.dispatch.caches import Cache
@@ -28,6 +25,7 @@ from opslib.ir.view import View
 from opslib.language import syntax
 
 if TYPE_CHECKING:
+    from opslib.analysis.gradient.spec import Written
     from opslib.dispatch.handle import Handle
     from opslib.dispatch.inspection import OperatorFunction
 
@@ -52,10 +50,13 @@ class Gradient:
         self._made = Cache(64)
 
     def __str__(self) -> str:
-        return self.text()
+        try:
+            return self.text()
+        except ArgumentError as why:  # Printing is no place to fail.
+            return f"# {why.message}"
 
     def __repr__(self) -> str:
-        return self.text()
+        return str(self)
 
     def text(self, dtype: str | None = None, *, rank: int = 1) -> str:
         """The spec of the gradient of a typical call.
@@ -119,7 +120,7 @@ class Gradient:
         found = _launched(derived, tensors, values, backend)
         many = isinstance(found, tuple)
         results = [
-            _back(array, b.view, np.shape(a))
+            _back(_typed(array, a), b.view, np.shape(a))
             for (b, a), array in zip(own, found if many else (found,), strict=True)
         ]
         return type(found)(*results) if many else results[0]
@@ -150,6 +151,10 @@ class Gradient:
         key = (binding.statics, tuple(sorted(dropped.items())))
 
         def make() -> Derived:
+            # Imported when the first gradient is asked for: few programs ask.
+            from opslib.analysis.gradient.reverse import NoGradient
+            from opslib.analysis.gradient.spec import written
+
             try:
                 found = written(
                     handle.operator, binding.statics, handle.library, dropped
@@ -266,6 +271,8 @@ class Gradient:
         declared = next((q for q in both if q.name == name), None)
         if declared is None:
             return tuple(dims)
+        from opslib.analysis.gradient.groups import grouped
+
         groups = grouped(axes_of(declared), dict(binding.statics.ranks))
         if groups is None or sum(groups) != len(dims):
             return tuple(dims)
@@ -313,6 +320,13 @@ def _moved(array: Any, view: View, shape: tuple[int, ...]) -> Any:
         permute = array.permute if hasattr(array, "permute") else array.transpose
         array = permute(view.permutation)
     return array if tuple(array.shape) == shape else array.reshape(shape)
+
+
+def _typed(array: Any, like: Any) -> Any:
+    """A result in the type of its input, which the call may have promoted."""
+    if array.dtype == like.dtype:
+        return array
+    return (array.astype if hasattr(array, "astype") else array.to)(like.dtype)
 
 
 def _zeros(array: Any) -> Any:

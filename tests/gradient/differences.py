@@ -38,7 +38,7 @@ class Found:
 
 def directions(array: Array, rng: np.random.Generator) -> list[Array]:
     """Some single elements, and all of them at random."""
-    found = []
+    found: list[Array] = []
     for k in rng.permutation(array.size)[:ELEMENTS]:
         one = np.zeros(array.size)
         one[k] = 1

@@ -104,6 +104,12 @@ def test_own_operators_have_gradients_too() -> None:
     assert np.allclose(found.dx, 2 * p * (w * w - (p * w * w).sum()))
 
 
+def test_a_gradient_has_the_type_of_its_input() -> None:
+    found = opslib.rms_norm.grad(DY, X.astype("float32"), W, backend="numpy")
+    assert found.dx.dtype == np.float32
+    assert found.dweight.dtype == np.float64
+
+
 def test_a_cotangent_of_another_shape() -> None:
     with pytest.raises(ShapeError, match="shape"):
         opslib.rms_norm.grad(np.ones(6), X, W)
