@@ -73,6 +73,13 @@ def _last(axis: Axis) -> Expr:
     return arithmetic("sub", axis.stop, ONE)
 
 
+def _counted(node: Expr) -> Expr:
+    """A count beside a fraction, which counts as the number it is."""
+    if isinstance(node, Cast) and node.type.is_float and isinstance(node.value, Fold):
+        return node.value if node.value.dtype.is_integer else node
+    return node
+
+
 class Unliftable(Exception):
     """A pack's axes are not used alike, so that they must be named one by one."""
 
@@ -262,8 +269,6 @@ class Writer:
             return self._one(value)
         if source == target:
             return self._one(value)
-        if source.is_integer and target.is_float and isinstance(value, Fold):
-            return self._one(value)
         return f"{target}({self.text(value)})", _ATOM
 
     def _count(self, node: Expr) -> str | None:
@@ -333,8 +338,8 @@ class Writer:
         if op in _INFIX:
             sign, level = _INFIX[op]
             chained = level == 5
-            left = self.text(args[0], level + chained)
-            return f"{left} {sign} {self.text(args[1], level + 1)}", level
+            left = self.text(_counted(args[0]), level + chained)
+            return f"{left} {sign} {self.text(_counted(args[1]), level + 1)}", level
         name = "xor" if op in ("xor", "bitxor") else op
         return f"{name}({', '.join(map(self.text, args))})", _ATOM
 
