@@ -35,6 +35,7 @@ PARTS = (
     "about",
     "signature",
     "spec",
+    "gradient",
     "reference",
     "source",
     "plan",
@@ -117,7 +118,7 @@ def _print(part: str, text: str) -> None:
     out = terminal.console()
     if not out.is_terminal:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    elif part == "spec":
+    elif part in ("spec", "gradient"):
         out.print(spec_text(text))
     elif part in ("signature", "reference", "source"):
         lexer = "c" if part == "source" and "#include" in text else "python"
@@ -183,6 +184,11 @@ def _signature(handle: Handle, given: argparse.Namespace) -> str:
 
 def _spec(handle: Handle, given: argparse.Namespace) -> str:
     return str(handle.text)
+
+
+def _gradient(handle: Handle, given: argparse.Namespace) -> str:
+    function: Any = getattr(opslib, handle.name)
+    return str(function.grad.text(given.dtype, rank=given.rank))
 
 
 def _reference(handle: Handle, given: argparse.Namespace) -> str:
@@ -343,6 +349,7 @@ _MAKERS: dict[str, Callable[[Handle, argparse.Namespace], str]] = {
     "about": _about,
     "signature": _signature,
     "spec": _spec,
+    "gradient": _gradient,
     "reference": _reference,
     "source": _source,
     "plan": _plan,
