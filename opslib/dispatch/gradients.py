@@ -48,6 +48,8 @@ class Gradient:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
         self._made = Cache(64)
+        # What binding said of calls of one kind.
+        self._calls = Cache(256)
 
     def __str__(self) -> str:
         try:
@@ -102,8 +104,17 @@ class Gradient:
         backend: str | None = None,
     ) -> Any:
         """As a call, with an entry for each tensor parameter, as `Request` has them."""
-        binding, given = self._bound(arrays, named)
-        derived = self._derived(binding)
+        key = _kind(arrays, named)
+        known = None if key is None else self._calls.get(key)
+        if known is None:
+            binding, given = self._bound(arrays, named)
+            derived = self._derived(binding)
+            values = self._attributes(derived, binding)
+            if key is not None:
+                self._calls.put(key, (binding, derived, values))
+        else:
+            binding, derived, values = known
+            given = _flat(arrays)
         tensors = self._cotangents(derived, binding, cotangents)
         views: list[tuple[BoundInput, Any]] = list(
             zip(binding.inputs, given, strict=True)
@@ -116,7 +127,6 @@ class Gradient:
             zeros = [_zeros(a) for _, a in own]
             made = derived.function.handle.result
             return zeros[0] if made is None else made(*zeros)
-        values = self._attributes(derived, binding)
         found = _launched(derived, tensors, values, backend)
         many = isinstance(found, tuple)
         results = [
@@ -296,6 +306,25 @@ class Gradient:
                 entries.append(known[f"{name}{len(entries)}"])
             values[name] = tuple(entries)
         return values
+
+
+def _flat(arrays: tuple[Any, ...]) -> list[Any]:
+    """The arrays of a call in order, absent ones left out."""
+    parts = [a if isinstance(a, tuple | list) else (a,) for a in arrays]
+    return [a for part in parts for a in part if a is not None]
+
+
+def _kind(arrays: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """What calls have in common that bind alike; None where that is not seen."""
+    flat = _flat(arrays)
+    if not all(hasattr(a, "dtype") and hasattr(a, "shape") for a in flat):
+        return None
+    there = tuple(
+        len(a) if isinstance(a, tuple | list) else a is not None for a in arrays
+    )
+    shapes = tuple((type(a), a.dtype, tuple(a.shape)) for a in flat)
+    # 1, 1.0 and True are equal, and not the same attribute.
+    return there, shapes, tuple(sorted((k, repr(v)) for k, v in named.items()))
 
 
 def _launched(
