@@ -63,11 +63,9 @@ def _facts(path: Sequence[Expr]) -> list[Polynomial]:
         if condition.op == "and":
             waiting += condition.args
         elif condition.op in ("lt", "le", "gt", "ge", "eq"):
-            if not condition.args[0].dtype.is_integer:
-                continue
             sides = [_polynomial(a, atoms=True) for a in condition.args]
             left, right = sides
-            if left is None or right is None:
+            if left is None or right is None or not condition.args[0].dtype.is_integer:
                 continue
             above = _add(right, _scale(left, -1))  # of left <= right
             if condition.op in ("lt", "le", "eq"):
