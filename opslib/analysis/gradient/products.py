@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Container, Sequence
 
 from opslib.ir.build import cast, extent, power, product, select
+from opslib.ir.dtypes import DType
 from opslib.ir.expr import (
     Axis,
     Const,
@@ -177,9 +178,9 @@ class Products:
         atom = self._sum(rest, node.dtype)
         return 1.0, _joined_factors(shared, ((atom, 1),))
 
-    def _sum(self, terms: Terms, dtype: object) -> Expr:
+    def _sum(self, terms: Terms, dtype: DType) -> Expr:
         if not terms:
-            return Const(0.0, dtype)  # type: ignore[arg-type]
+            return Const(0.0, dtype)
         shared, rest = _common(terms)
         if len(rest) == 1:
             coefficient, factors = rest[0]
@@ -201,34 +202,28 @@ class Products:
         self._known[total] = total
         return self._product(scale, (*shared, (total, 1)), dtype)
 
-    def _product(self, coefficient: float, factors: Factors, dtype: object) -> Expr:
-        top: Expr | None = None
-        below: Expr | None = None
+    def _product(self, coefficient: float, factors: Factors, dtype: DType) -> Expr:
         factors = _with_means(factors)
-        for atom, exponent in factors:
-            part = _power(atom, abs(exponent))
-            if exponent > 0:
-                top = part if top is None else Prim("mul", (top, part), part.dtype)
-        for atom, exponent in factors:
-            if exponent < 0:
-                part = _power(atom, -exponent)
-                if below is None:
-                    below = part
-                else:
-                    below = Prim("mul", (below, part), part.dtype)
+        top = [_power(a, e) for a, e in factors if e > 0]
+        below = [_power(a, -e) for a, e in factors if e < 0]
         size = abs(coefficient)
-        if top is None:
-            top = Const(size, dtype)  # type: ignore[arg-type]
+        if not top:
+            top = [Const(size, dtype)]
+        elif size < 1 and _is_power_of_two(size):
+            below.insert(0, Const(1 / size, dtype))
         elif size != 1:
-            if size < 1 and _is_power_of_two(size):
-                scale = Const(1 / size, top.dtype)
-                below = (
-                    scale if below is None else Prim("mul", (scale, below), top.dtype)
-                )
-            else:
-                top = Prim("mul", (Const(size, top.dtype), top), top.dtype)
-        result = top if below is None else Prim("div", (top, below), top.dtype)
+            top.insert(0, Const(size, dtype))
+        result = _multiplied(top)
+        if below:
+            result = Prim("div", (result, _multiplied(below)), result.dtype)
         return _negative(result) if coefficient < 0 else result
+
+
+def _multiplied(factors: Sequence[Expr]) -> Expr:
+    result = factors[0]
+    for f in factors[1:]:
+        result = Prim("mul", (result, f), result.dtype)
+    return result
 
 
 def _with_means(factors: Factors) -> Factors:
