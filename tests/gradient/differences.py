@@ -40,11 +40,12 @@ def directions(array: Array, rng: np.random.Generator) -> list[Array]:
     """Some single elements, and all of them at random."""
     found: list[Array] = []
     for k in rng.permutation(array.size)[:ELEMENTS]:
-        one = np.zeros(array.size)
+        one: Array = np.zeros(array.size)
         one[k] = 1
         found.append(one.reshape(array.shape))
     if array.size > 1:
-        found += [rng.standard_normal(array.shape) for _ in range(DIRECTIONS)]
+        for _ in range(DIRECTIONS):
+            found.append(np.asarray(rng.standard_normal(array.shape)))
     return found
 
 

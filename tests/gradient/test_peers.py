@@ -37,9 +37,13 @@ def test_jax_agrees(name: str, calls: ModuleType) -> None:
             call = calls.make(name, number)
         except NoCase:
             continue
-        if call.is_full:
+        # A Python scalar cannot be traced.
+        if call.is_full and not any(call.case.weak):
             break
     assert call is not None
+    # Of operators that keep some values in float32, whatever the rest is.
+    types = {a.dtype for a in call.inputs}
+    tolerance = 1e-5 if np.dtype(np.float32) in types else TOLERANCE
     rng = generator("jax", name)
     cotangents = call.cotangents(rng)
     derived = call.gradients(cotangents)
@@ -60,7 +64,12 @@ def test_jax_agrees(name: str, calls: ModuleType) -> None:
         _, pull = jax.vjp(forward, *primals)
         wanted = pull([jax.numpy.asarray(c) for c in cotangents])
     for k, want in zip(call.floats, wanted, strict=True):
-        close(derived[k], np.asarray(want), f"input {k} of {call.case.describe()}")
+        close(
+            derived[k],
+            np.asarray(want),
+            f"input {k} of {call.case.describe()}",
+            tolerance,
+        )
 
 
 def close(got: Any, want: Any, what: str, tolerance: float = TOLERANCE) -> None:
