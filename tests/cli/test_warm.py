@@ -88,7 +88,7 @@ def test_what_cannot_be_made_is_said(tmp_path: Path) -> None:
     assert "groups: " in ran.stderr
 
 
-@pytest.mark.parametrize("name", ["add", "where", "bitwise_and", "take"])
+@pytest.mark.parametrize("name", ["add", "where", "bitwise_and", "lerp"])
 def test_samples_without_axes_are_arrays(name: str) -> None:
     """NumPy's random functions and its arithmetic give scalars there."""
     arrays, _ = sample_arrays(Handle(name).operator, None, rank=0)
