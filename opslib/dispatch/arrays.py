@@ -207,6 +207,12 @@ def _hosted(array: Any, library: str) -> Any:
         return _torch_to_host(array)
     if library == "dlpack":
         return _imported(array)
+    if library == "jax" and is_traced(array):
+        raise DeviceError(
+            TRACED,
+            code="E0730",
+            help='pass backend="jax" (or none), or call outside of the traced function',
+        )
     return np.asarray(array)
 
 
@@ -275,6 +281,18 @@ def torch_on_host(arrays: Sequence[Any]) -> list[Any] | None:
         else:
             return None
     return hosted
+
+
+TRACED = (
+    "an array is traced by jax.jit, vmap or grad and has no elements yet, "
+    "and only the jax backend can be traced"
+)
+
+
+def is_traced(array: Any) -> bool:
+    """Whether JAX is tracing the array, so that its elements are not known."""
+    jax: Any = sys.modules.get("jax")
+    return jax is not None and isinstance(array, jax.core.Tracer)
 
 
 def untraced() -> AbstractContextManager[Any]:

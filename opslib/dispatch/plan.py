@@ -171,7 +171,12 @@ class Plan:
         self, flat: Sequence[Any], targets: Sequence[Any] | None, out: Any
     ) -> list[Any]:
         """Runs on the caller's arrays, which fit; `targets` are `out` on the host."""
-        results = self._executed(flat, targets, out)
+        if self.backend.strided or True in self.at_home:
+            results = self._executed(flat, targets, out)
+        else:
+            # Arrays of the host are known, even while JAX traces what is around.
+            with foreign.untraced():
+                results = self._executed(flat, targets, out)
         if out is not None and targets is None:
             return outputs.assign(out, results, self.operator.name)
         return results
