@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -296,11 +296,18 @@ def is_traced(array: Any) -> bool:
 
 
 def untraced() -> AbstractContextManager[Any]:
-    """Where JAX computes at once, even while it traces a function of the caller's."""
+    """Where JAX computes at once, even while it traces a function of the caller's.
+
+    Nothing where it does not trace: in JAX's own context compiled functions would run
+    operation by operation.
+    """
     # While another thread imports JAX it lies there without its functions, and nobody
     # traces anything yet.
-    evaluated = getattr(sys.modules.get("jax"), "ensure_compile_time_eval", None)
-    return nullcontext() if evaluated is None else evaluated()
+    jax: Any = sys.modules.get("jax")
+    evaluated = getattr(jax, "ensure_compile_time_eval", None)
+    if evaluated is None or not is_traced(jax.numpy.zeros(())):
+        return nullcontext()
+    return cast(AbstractContextManager[Any], evaluated())
 
 
 # --- and back ----------------------------------------------------------------------

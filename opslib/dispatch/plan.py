@@ -171,12 +171,7 @@ class Plan:
         self, flat: Sequence[Any], targets: Sequence[Any] | None, out: Any
     ) -> list[Any]:
         """Runs on the caller's arrays, which fit; `targets` are `out` on the host."""
-        if self.backend.strided or True in self.at_home:
-            results = self._executed(flat, targets, out)
-        else:
-            # Arrays of the host are known, even while JAX traces what is around.
-            with foreign.untraced():
-                results = self._executed(flat, targets, out)
+        results = self._executed(flat, targets, out)
         if out is not None and targets is None:
             return outputs.assign(out, results, self.operator.name)
         return results
@@ -204,6 +199,10 @@ class Plan:
             outputs.into(self, inputs, targets)
             return outputs.listed(out)
         results = self.run(inputs, None)
+        if True not in self.at_home and any(map(foreign.is_traced, results)):
+            # Arrays of the host are known, even while JAX traces what is around.
+            with foreign.untraced():
+                return self._executed(flat, targets, out)
         if targets is None and any(self.at_home) and library != "numpy":
             return results
         hosted = results if on_host else [backend.to_numpy(r) for r in results]

@@ -15,6 +15,7 @@ from typing import Any
 from opslib.dispatch import inspection
 from opslib.dispatch.handle import Handle
 from opslib.errors import OpslibError
+from opslib.runtime import launcher, pool
 from opslib.tuning.workloads import abstract_call, sample_arrays
 
 RANKS = (0, 1, 2)
@@ -56,8 +57,13 @@ def warm(
         notify(made)
         return made
 
-    with ThreadPoolExecutor(max(jobs, 1)) as pool:
-        return list(pool.map(one, wanted))
+    with ThreadPoolExecutor(max(jobs, 1)) as workers:
+        found = list(workers.map(one, wanted))
+    if any(w.device == "cpu" for w in found):
+        # What every compiled kernel is called by.
+        launcher.implementation()
+        pool.context_provider()
+    return found
 
 
 def _warm(handle: Handle, dtype: str, backend: str | None) -> Warmed:

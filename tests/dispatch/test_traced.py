@@ -63,3 +63,28 @@ def test_places_are_lowered_where_the_owner_has_no_wide_types(
     want = getattr(np, operator)(X, **attributes)
     assert found.dtype == np.int64
     assert np.array_equal(found, want)
+
+
+def test_calls_outside_of_a_trace_are_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the host's arrays too, and in a self-check.
+
+    In JAX's context for evaluating at once there is no jit: operations run one by one.
+    """
+    import jax
+
+    asked: list[str] = []
+    plain = jax.ensure_compile_time_eval
+
+    def counted() -> Any:
+        asked.append("eager")
+        return plain()
+
+    monkeypatch.setattr(jax, "ensure_compile_time_eval", counted)
+    f = opslib.op("op thrice(x: T[n]) -> y: T[n]\n    y[i] = 3 * x[i]\n")
+    for row in X:
+        np.testing.assert_array_equal(f(row, backend="jax"), 3 * row)
+    assert not asked
+    jax.jit(lambda x: x + f(X[0, :2], backend="jax"))(X[0, :2])
+    assert asked
