@@ -108,7 +108,7 @@ def conformance(
         providers: by vendors' libraries where they have them, else by opslib's own.
         more: arguments of the command.
     """
-    environment = {**os.environ, "OPSLIB_PROVIDERS": "auto" if providers else "never"}
+    environment = {**os.environ, "OPSLIB_PROVIDERS": "" if providers else "never"}
     with tempfile.TemporaryDirectory(prefix="opslib-gpu-") as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "opslib", "conformance", "--backend", backend]

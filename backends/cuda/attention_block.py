@@ -79,16 +79,16 @@ class BlockText(Text):
     def _dealt(self, blocks: str) -> tuple[str, str]:
         """(batch element, number among its `blocks`), the longest first."""
         p, s = self.p, self.s
-        batches = ""
-        if s.batch.axes:
-            batches = self.bound("batches", p.scalar(s.batch.extent))
         if not grows(s):
-            if not batches:
+            if not s.batch.axes:
                 return "", "blockIdx.x"
             return (
                 f"ops_quotient(blockIdx.x, {blocks})",
                 f"ops_rest(blockIdx.x, {blocks})",
             )
+        batches = ""
+        if s.batch.axes:
+            batches = self.bound("batches", p.scalar(s.batch.extent))
         place = f"ops_quotient(blockIdx.x, {batches})" if batches else "blockIdx.x"
         batch = f"ops_rest(blockIdx.x, {batches})" if batches else ""
         run = blocks

@@ -24,6 +24,7 @@ from opslib.ir.loops import Buffer, Store
 
 from .attention_plan import Plan
 from .launches import LaunchPrinter
+from .naming import Naming
 
 # Words of the templates' interface.
 _WORDS = (
@@ -32,11 +33,12 @@ _WORDS = (
 )  # fmt: skip
 
 
-class Text:
+class Text(Naming):
     """Prints statements and functions about rows of a contraction."""
 
     def __init__(self, printer: LaunchPrinter, plan: Plan) -> None:
-        self.p, self.plan, self.s = printer, plan, plan.s
+        super().__init__(printer)
+        self.plan, self.s = plan, plan.s
         self.number = value_type(plan.s.dtype)
         scope = printer.scopes[0]
         for key, entry in list(scope.items()):
@@ -46,28 +48,6 @@ class Text:
             printer.names.fresh(word)
         # What axes of the batch, and the sequence, are here.
         self.at: dict[Expr, Expr] = {}
-
-    def bound(self, base: str, text: str, ctype: str = "int64_t") -> str:
-        """A name for a value."""
-        name = self.p.names.fresh(base)
-        space = "" if ctype.endswith("*") else " "
-        self.p.line(f"const {ctype}{space}{name} = {text};")
-        return name
-
-    def index(self, base: str, text: str) -> Index:
-        """An index variable with a value that is not negative."""
-        name = self.bound(base, text)
-        node = Index(f"#{name}")
-        self.p.scopes[-1][("index", node.name)] = Entry(name, "int64_t")
-        self.p.nonnegative.add(node.name)
-        return node
-
-    def given(self, name: str) -> Index:
-        """An index variable that is a parameter of the function around."""
-        node = Index(f"#{name}")
-        self.p.scopes[-1][("index", node.name)] = Entry(name, "int64_t")
-        self.p.nonnegative.add(node.name)
-        return node
 
     def workspace(self, buffer: Buffer | None) -> str:
         """The name of a workspace."""
@@ -122,17 +102,25 @@ class Text:
                 self._store(by_row, at)
         column = Index("#column")
         moving = {column, Var("#weighted", s.dtype)}
+        places = {**at, **s.columns.at(column)}
+        stored = []
         for name, axes, value in by_place:
-            places = {**at, **s.columns.at(column)}
             indices = [substitute(a.index, places) for a in axes]
-            for root in (substitute(value, places), p.linear(name, tuple(indices))):
-                for node in _costly(root, moving):
-                    if p.find(("expr", node)) is None:
-                        p.name(node)
+            here = substitute(value, places)
+            kept = {n: self._kept(n) for n in _costly(here, moving)}
+            stored.append((name, axes, substitute(here, kept)))
+            for node in _costly(p.linear(name, tuple(indices)), moving):
+                p.name(node)
         with p.block(f"return [=](int64_t column, {self.number} weighted)", "};"):
             p.scopes[-1][("index", "#column")] = Entry(self.column, "int64_t")
             p.nonnegative.add("#column")
-            self._store(by_place, {**at, **s.columns.at(column)})
+            self._store(stored, places)
+
+    def _kept(self, node: Expr) -> Expr:
+        """A variable for a value that is named here; its parts are not named again."""
+        text = self.p.name(node)
+        self.p.scopes[-1][("var", f"#{text}")] = Entry(text, value_type(node.dtype))
+        return Var(f"#{text}", node.dtype)
 
     # What a row and a column are in `finished`.
     row_index: Index

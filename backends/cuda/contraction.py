@@ -26,6 +26,7 @@ from opslib.ir.expr import (
     FALSE,
     ONE,
     ZERO,
+    Axis,
     Expr,
     Prim,
     Program,
@@ -288,22 +289,30 @@ class _Tiles(LaunchPrinter):
         lanes, columns = self.scalar(i.stop), self.scalar(j.stop)
         self.line("#pragma unroll")
         with self.block(f"for (int r = 0; r < {self.each}; r++)"):
+            row, column = "row + r", "column + s"
+            if self.each > 4:
+                row, column = "row + r / 4 * 64 + r % 4", "column + s / 4 * 64 + s % 4"
+            # Else the addresses of all sums are computed before the first is stored,
+            # and addmm's went to memory on sm_80.
+            self._own(i, f"ops_ptx_anew({row})")
             self.line("#pragma unroll")
             with self.block(f"for (int s = 0; s < {self.each}; s++)"):
-                own = self.names.fresh(i.name), self.names.fresh(j.name)
-                places = ("row + r", "column + s")
-                if self.each > 4:
-                    places = ("row + r / 4 * 64 + r % 4", "column + s / 4 * 64 + s % 4")
-                for name, place in zip(own, places, strict=True):
-                    self.line(f"const int {name} = {place};")
-                for axis, name in zip((i, j), own, strict=True):
-                    self.scopes[-1][("index", axis.name)] = Entry(name, "int64_t")
-                    self.nonnegative.add(axis.name)
-                test = f"{own[0]} < {lanes} && {own[1]} < {columns}"
+                self._own(j, column)
+                own = (self.scalar(a.index) for a in (i, j))
+                test = " && ".join(
+                    f"{x} < {end}" for x, end in zip(own, (lanes, columns), strict=True)
+                )
                 with self.block(f"if ({test})"), self.working(THREAD):
                     for m in maps:
                         where = m.target
                         self.statement(Store(where.buffer, where.offsets, m.value))
+
+    def _own(self, axis: Axis, text: str) -> None:
+        """The place of a sum along an axis of the block."""
+        name = self.names.fresh(axis.name)
+        self.line(f"const int {name} = {text};")
+        self.scopes[-1][("index", axis.name)] = Entry(name, "int64_t")
+        self.nonnegative.add(axis.name)
 
     def _read(self, node: Read) -> Text:
         b = self.tiles.get(node.tensor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -24,6 +23,7 @@ from opslib.runtime.protocol import (
     Device,
     ProvidedKernel,
 )
+from opslib.settings import is_never
 
 from . import cublaslt, gpus, memory, report, resident, simulator
 from .launch import CudaKernel, Place, Variant
@@ -181,7 +181,7 @@ class CudaBackend:
 
 def _simulated() -> Device:
     why_not = simulator.why_not()
-    if os.environ.get("OPSLIB_SIMULATE") == "never":
+    if is_never("OPSLIB_SIMULATE"):
         why_not = why_not or NEVER
     return Device(
         name=SIMULATOR,

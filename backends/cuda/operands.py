@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from opslib.codegen.c_expressions import Entry
 from opslib.codegen.c_types import LOOSE, SHORT, TIMES, stored_type
 from opslib.ir.dtypes import DType
 from opslib.ir.expr import (
@@ -24,6 +23,7 @@ from opslib.lowering.skeletons import arith
 from opslib.lowering.skeletons.contraction import plain_read
 
 from .launches import LaunchPrinter
+from .naming import Naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,27 +107,13 @@ def _lies_across(
     return found is not None and found[0] is not ZERO
 
 
-class BlockText:
+class BlockText(Naming):
     """Prints the body of a block's function."""
 
     def __init__(self, printer: LaunchPrinter, dtype: DType) -> None:
-        self.p, self.dtype = printer, dtype
+        super().__init__(printer)
+        self.dtype = dtype
         self.element = stored_type(dtype)
-
-    def bound(self, base: str, text: str, ctype: str = "int64_t") -> str:
-        """A name for a value."""
-        name = self.p.names.fresh(base)
-        space = "" if ctype.endswith("*") else " "
-        self.p.line(f"const {ctype}{space}{name} = {text};")
-        return name
-
-    def index(self, base: str, text: str) -> Index:
-        """An index variable with a value that is not negative."""
-        name = self.bound(base, text)
-        node = Index(f"#{base}")
-        self.p.scopes[-1][("index", node.name)] = Entry(name, "int64_t")
-        self.p.nonnegative.add(node.name)
-        return node
 
     def matrix(
         self, read: Read, pitch: Expr, suffix: str, at: dict[Expr, Expr]

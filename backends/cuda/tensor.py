@@ -21,7 +21,6 @@ from opslib.ir.dtypes import BOOL, DType
 from opslib.ir.expr import (
     ZERO,
     Expr,
-    Index,
     Prim,
     Var,
     substitute,
@@ -266,13 +265,10 @@ class _Text(BlockText):
         p.line(f"int64_t {m0}, {n0};")
         given = f"{place}, {self.rows}, {self.columns}, {m0}, {n0}"
         p.line(f"ops_block_place<{m}, {n}>({given});")
-        self.m0, self.n0 = Index("#m0"), Index("#n0")
-        p.scopes[-1][("index", "#m0")] = Entry(m0, "int64_t")
-        p.scopes[-1][("index", "#n0")] = Entry(n0, "int64_t")
+        self.m0, self.n0 = self.given(m0), self.given(n0)
         self.starts = (m0, n0)
         # A block and an element of a side are there only where all extents are
         # positive. NVRTC took minutes for a dozen divisions that mind signs.
-        p.nonnegative |= {"#m0", "#n0"}
         p.positive |= {a.stop for g in (c.batch, c.m, c.n, c.k) for a in g.axes}
         self.batch = {} if batch is None else c.batch.at(batch)
         self._matrices()
@@ -327,7 +323,7 @@ class _Text(BlockText):
             given += ", bool all"
         p.line(f"{head}[&]({given}) {{")
         p.indent += 1
-        p.scopes.append({("index", "#k0"): Entry("first", "int64_t")})
+        p.scopes.append({})
         p.line(f"unsigned char *to = ops_shared + stage * {size};")
         before: list[str] = []
         for which, side, kind in self._distinct():

@@ -276,25 +276,32 @@ def reduce_windows(
     """Folds each window of the last axes: the sum, max or min of what is inside x."""
     rank = len(outputs)
     lead = x.ndim - rank
-    operation: Any = {"sum": lax.add, "max": lax.max, "min": lax.min}[kind]
     empty = {"sum": 0.0, "max": -jnp.inf, "min": jnp.inf}[kind]
     shape = (*x.shape[:lead], *outputs)
     if 0 in x.shape or min(sizes) <= 0 or 0 in shape:  # A range may end below 0.
         return jnp.full(shape, empty, x.dtype)
     once = (1,) * lead
     spatial = x.shape[lead:]
-    return lax.reduce_window(
-        x,
-        jnp.asarray(empty, x.dtype),
-        operation,
-        (*once, *sizes),
-        (*once, *strides),
-        (
-            *((0, 0),) * lead,
-            *_padding(spatial, sizes, strides, dilations, starts, outputs),
-        ),
-        window_dilation=(*once, *dilations),
-    )
+
+    def fold(values: Array, initial: float, operation: Callable[..., Array]) -> Array:
+        return lax.reduce_window(
+            values,
+            jnp.asarray(initial, values.dtype),
+            operation,
+            (*once, *sizes),
+            (*once, *strides),
+            (
+                *((0, 0),) * lead,
+                *_padding(spatial, sizes, strides, dilations, starts, outputs),
+            ),
+            window_dilation=(*once, *dilations),
+        )
+
+    if kind == "sum":
+        return fold(x, empty, lax.add)
+    found = fold(x, empty, lax.max if kind == "max" else lax.min)
+    seen = fold(_marks(x, kind == "min"), 0, lax.max)
+    return _marked(found, seen, kind == "min")
 
 
 def _padding(
@@ -326,6 +333,70 @@ def fold(
     return array_common.fold(jnp, combine, identity, states, axis)
 
 
+def amax(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+    """The largest along axes; nan if any is; of two zeros the positive one."""
+    return _extreme(x, axis, keepdims, jnp.max, -jnp.inf)
+
+
+def amin(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+    """The smallest along axes; nan if any is; of two zeros the negative one."""
+    return _extreme(x, axis, keepdims, jnp.min, jnp.inf)
+
+
+def argmax(x: Array, axis: int | None = None, *, keepdims: bool = False) -> Array:
+    """The first place of the largest along an axis; of the first nan, if any."""
+    return _place(lax.argmax, x, axis, keepdims)
+
+
+def argmin(x: Array, axis: int | None = None, *, keepdims: bool = False) -> Array:
+    """The first place of the smallest along an axis; of the first nan, if any."""
+    return _place(lax.argmin, x, axis, keepdims)
+
+
+def _place(
+    reduction: Callable[..., Array], x: Array, axis: int | None, keepdims: bool
+) -> Array:
+    along = x.reshape(-1) if axis is None else x
+    k = (axis or 0) % along.ndim
+    # In a trace whose owner has no 64-bit types only 32-bit places can be lowered.
+    index = jnp.int32 if along.shape[k] < 2**31 else jnp.int64
+    found = reduction(along, k, index).astype(jnp.int64)
+    return jnp.expand_dims(found, k) if keepdims else found
+
+
+def _extreme(
+    x: Array, axis: Any, keepdims: bool, reduction: Callable[..., Array], initial: float
+) -> Array:
+    found = reduction(x, axis=axis, initial=initial, keepdims=keepdims)
+    seen = jnp.max(_marks(x, initial > 0), axis=axis, initial=0, keepdims=keepdims)
+    return _marked(found, seen, initial > 0)
+
+
+def _marks(x: Array, negative: bool) -> Array:
+    """What XLA's own extremes forget: 2 of a nan, 1 of the zero that wins, else 0.
+
+    In jax 0.10 nan is lost on processors, from some hundreds of elements on, and which
+    zero is found depends on the size.
+    """
+    zero = (x == 0) & (jnp.signbit(x) == negative)
+    return jnp.where(jnp.isnan(x), 2, zero).astype(jnp.int8)
+
+
+def _marked(found: Array, seen: Array, negative: bool) -> Array:
+    zero = jnp.asarray(-0.0 if negative else 0.0, found.dtype)
+    value = jnp.where((seen == 1) & (found == 0), zero, found)
+    return _valued(found, jnp.where(seen == 2, jnp.nan, value))
+
+
+@jax.custom_jvp
+def _valued(found: Array, value: Array) -> Array:
+    """`value`, with the derivative of `found`."""
+    return value
+
+
+_valued.defjvps(lambda tangent, answer, found, value: tangent, None)
+
+
 def scan(
     combine: Callable[..., State],
     identity: Sequence[Any],
@@ -344,13 +415,13 @@ def scan(
 
 
 def cummax(x: Array, axis: int) -> Array:
-    """Running maximum; a nan stays."""
-    return lax.associative_scan(jnp.maximum, x, axis=axis) if x.shape[axis] else x
+    """Running maximum; a nan stays; of two zeros the positive one."""
+    return lax.associative_scan(maximum, x, axis=axis) if x.shape[axis] else x
 
 
 def cummin(x: Array, axis: int) -> Array:
-    """Running minimum; a nan stays."""
-    return lax.associative_scan(jnp.minimum, x, axis=axis) if x.shape[axis] else x
+    """Running minimum; a nan stays; of two zeros the negative one."""
+    return lax.associative_scan(minimum, x, axis=axis) if x.shape[axis] else x
 
 
 def argsort(x: Array, axis: int = -1, descending: bool = False) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -27,6 +26,7 @@ from opslib.runtime.protocol import (
     ProvidedKernel,
     Provides,
 )
+from opslib.settings import is_never
 
 from .acl.requirements import Need, requirements
 from .ascend import report, simulator
@@ -65,7 +65,7 @@ class NpuBackend:
     def devices(self) -> Sequence[Device]:
         """All families' devices: real ones, then simulated ones, each in order."""
         found = [d for family in families() for d in family.devices()]
-        if os.environ.get("OPSLIB_SIMULATE") == "never":
+        if is_never("OPSLIB_SIMULATE"):
             found = [
                 replace(d, why_not=d.why_not or NEVER) if d.simulated else d
                 for d in found

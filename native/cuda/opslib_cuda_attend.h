@@ -167,11 +167,11 @@ struct ops_attention {
 
     OPS_DEVICE void load_all() {
 #pragma unroll
-        for (int d = 0; d < (held ? DEEP / 16 : 0); d++) load(query[d], d);
+        for (int d = 0; d < (held ? DEEP / 16 : 0); d++)
+            queries::fragment_a(query[d], asked, first_row(), d);
     }
-    OPS_DEVICE void load(uint32_t (&f)[4], int d) {
-        queries::fragment_a(f, asked, (int)threadIdx.x / OPS_WARP * 16, d);
-    }
+    /* Of the warp's 16. */
+    static OPS_DEVICE int first_row() { return (int)threadIdx.x / OPS_WARP * 16; }
 
     template <class Score, class Seen>
     OPS_DEVICE void step(const unsigned char *key_tile, const unsigned char *value_tile,
@@ -181,13 +181,9 @@ struct ops_attention {
 #pragma unroll
         for (int r = 0; r < 2; r++) {
             const auto scored = score(ops_attend_row(r));
-#pragma unroll
-            for (int k = 0; k < strips; k++)
-#pragma unroll
-                for (int e = 2 * r; e < 2 * r + 2; e++) {
-                    const int64_t j = first + k * 8 + ops_lane() % 4 * 2 + e % 2;
-                    s[k][e] = j < high ? scored(j, s[k][e]) : -__builtin_inff();
-                }
+            each(s, r, first, [&](int64_t j, float &x) {
+                x = j < high ? scored(j, x) : -__builtin_inff();
+            });
         }
         weigh(s);
         if (strange) {
@@ -198,18 +194,30 @@ struct ops_attention {
         }
     }
 
+    /* Calls `use(j, x)` for each of the thread's numbers of its row r. */
+    template <class Use>
+    static OPS_DEVICE void each(float (&s)[strips][4], int r, int64_t first, Use use) {
+#pragma unroll
+        for (int k = 0; k < strips; k++)
+#pragma unroll
+            for (int e = 2 * r; e < 2 * r + 2; e++)
+                use(first + k * 8 + ops_lane() % 4 * 2 + e % 2, s[k][e]);
+    }
+
     OPS_DEVICE void dots(float (&s)[strips][4], const unsigned char *tile) {
 #pragma unroll
         for (int k = 0; k < strips; k++)
 #pragma unroll
             for (int e = 0; e < 4; e++) s[k][e] = 0;
+        /* Told anew: the places of fragments would stay in registers. */
+        const int lane = ops_ptx_anew(ops_lane());
 #pragma unroll
         for (int d = 0; d < DEEP / 16; d++) {
-            if constexpr (!held) load(query[0], d);
+            if constexpr (!held) queries::fragment_a(query[0], asked, first_row(), d, lane);
 #pragma unroll
             for (int k = 0; k < strips; k += 2) {
                 uint32_t f[4];
-                keys::fragment_b(f, tile, k * 8, d);
+                keys::fragment_b(f, tile, k * 8, d, lane);
                 const uint32_t first[2] = {f[0], f[1]}, second[2] = {f[2], f[3]};
                 ops_mma(T(), s[k], query[held ? d : 0], first);
                 ops_mma(T(), s[k + 1], query[held ? d : 0], second);
@@ -221,29 +229,9 @@ struct ops_attention {
     OPS_DEVICE void weigh(float (&s)[strips][4]) {
 #pragma unroll
         for (int r = 0; r < 2; r++) {
-            float high = peak[r];
-#pragma unroll
-            for (int k = 0; k < strips; k++) {
-                high = s[k][2 * r] > high ? s[k][2 * r] : high;
-                high = s[k][2 * r + 1] > high ? s[k][2 * r + 1] : high;
-            }
-            /* Four neighbouring lanes share a row. */
-#pragma unroll
-            for (int by = 1; by < 4; by *= 2) {
-                const float other = ops_shuffle(high, ops_lane() ^ by);
-                high = other > high ? other : high;
-            }
-            const float pivot = ops_pivot(high), factor = ops_rescale(peak[r], pivot);
-            peak[r] = high;
-            float sum = bare[r] * factor;
-#pragma unroll
-            for (int k = 0; k < strips; k++)
-#pragma unroll
-                for (int e = 2 * r; e < 2 * r + 2; e++) {
-                    s[k][e] = ops_exp_f32(s[k][e] - pivot);
-                    sum += s[k][e];
-                }
-            bare[r] = sum;
+            const float factor = ops_weigh<4>(peak[r], bare[r], [&](auto use) {
+                each(s, r, 0, [&](int64_t, float &x) { use(x); });
+            });
 #pragma unroll
             for (int c = 0; c < WIDE / 8; c++) {
                 weighted[c][2 * r] *= factor;
@@ -255,6 +243,7 @@ struct ops_attention {
     /* Adds weights times values. */
     OPS_DEVICE void gather(float (&p)[strips][4], const unsigned char *tile) {
         constexpr int parts = ops_weight<T>::parts;
+        const int lane = ops_ptx_anew(ops_lane());
 #pragma unroll
         for (int k = 0; k < strips; k += 2) {
             uint32_t a[parts][4];
@@ -264,7 +253,7 @@ struct ops_attention {
 #pragma unroll
             for (int c = 0; c < WIDE / 8; c += 2) {
                 uint32_t f[4];
-                values::turned_b(f, tile, c * 8, k / 2);
+                values::turned_b(f, tile, c * 8, k / 2, lane);
                 const uint32_t first[2] = {f[0], f[1]}, second[2] = {f[2], f[3]};
 #pragma unroll
                 for (int part = parts - 1; part >= 0; part--) {
@@ -281,13 +270,9 @@ struct ops_attention {
 #pragma unroll
         for (int r = 0; r < 2; r++) {
             const auto visible = seen(ops_attend_row(r));
-#pragma unroll
-            for (int k = 0; k < strips; k++)
-#pragma unroll
-                for (int e = 2 * r; e < 2 * r + 2; e++) {
-                    const int64_t j = first + k * 8 + ops_lane() % 4 * 2 + e % 2;
-                    if (j < high && !visible(j)) p[k][e] = -0.0f;
-                }
+            each(p, r, first, [&](int64_t j, float &x) {
+                if (j < high && !visible(j)) x = -0.0f;
+            });
         }
     }
     /* As `gather`, without what has the weight -0: rare, so it need not be fast. */

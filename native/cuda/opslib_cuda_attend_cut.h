@@ -1,5 +1,5 @@
-/* Who takes which rows and keys of a streamed softmax, and parts joined again. A part of
- * opslib_cuda.h.
+/* Who takes which rows and keys of a streamed softmax, a step of it, and parts joined. A
+ * part of opslib_cuda.h.
  *
  * Few rows with many keys are cut along the keys, into pieces that are blocks of their
  * own: each leaves its peak and its sums, and another launch joins them. How the keys of a
@@ -32,6 +32,29 @@ template <class T> OPS_INLINE T ops_rescale(T peak, T pivot) {
 /* The peak of a finished row. Peaks skip scores that are nan; the bare sum has them. */
 template <class T> OPS_INLINE T ops_final_peak(T peak, T bare) {
     return bare != bare ? bare : peak;
+}
+
+/* A step of a row's softmax: its scores become weights below the new peak, and what was
+ * summed before must be multiplied by the result. LANES neighbouring lanes share the row;
+ * `each(use)` calls use(score) for each score of this one. */
+template <int LANES, class T, class Each>
+OPS_INLINE T ops_weigh(T &peak, T &bare, Each each) {
+    T high = peak;
+    each([&](T &score) { high = score > high ? score : high; });
+#pragma unroll
+    for (int by = 1; by < LANES; by *= 2) {
+        const T other = ops_shuffle(high, ops_lane() ^ by);
+        high = other > high ? other : high;
+    }
+    const T pivot = ops_pivot(high), factor = ops_rescale(peak, pivot);
+    peak = high;
+    T sum = bare * factor;
+    each([&](T &score) {
+        score = ops_exp_of(score - pivot);
+        sum += score;
+    });
+    bare = sum;
+    return factor;
 }
 
 /* ------------------------------------------------------------- the order ---- */

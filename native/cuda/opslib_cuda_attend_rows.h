@@ -99,27 +99,14 @@ struct ops_stream {
 #pragma unroll
         for (int r = 0; r < 4; r++) {
             const auto scored = score(ops_ptx_anew(row() + r));
-            T top = peak[r];
 #pragma unroll
-            for (int c = 0; c < 4; c++) {
+            for (int c = 0; c < 4; c++)
                 s[r][c] = column() + c < here ? scored(first + column() + c, s[r][c])
-                                            : -(T)__builtin_inff();
-                top = s[r][c] > top ? s[r][c] : top;
-            }
+                                              : -(T)__builtin_inff();
+            const T factor = ops_weigh<16>(peak[r], bare[r], [&](auto use) {
 #pragma unroll
-            for (int by = 1; by < 16; by *= 2) {
-                const T other = ops_shuffle(top, ops_lane() ^ by);
-                top = other > top ? other : top;
-            }
-            const T pivot = ops_pivot(top), factor = ops_rescale(peak[r], pivot);
-            peak[r] = top;
-            T sum = bare[r] * factor;
-#pragma unroll
-            for (int c = 0; c < 4; c++) {
-                s[r][c] = ops_exp_of(s[r][c] - pivot);
-                sum += s[r][c];
-            }
-            bare[r] = sum;
+                for (int c = 0; c < 4; c++) use(s[r][c]);
+            });
             if constexpr (HIDDEN) {
                 const auto visible = seen(ops_ptx_anew(row() + r));
 #pragma unroll

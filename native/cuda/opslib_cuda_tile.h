@@ -66,25 +66,24 @@ struct ops_tile {
      * half; of b the halves of the depth, then lanes 8 on. Lanes are the tile's rows and
      * the depth its columns, `step` times 32 bytes on; or, turned, the other way. */
     static OPS_DEVICE void fragment_a(uint32_t (&f)[4], const unsigned char *tile, int lane,
-                                      int step) {
-        const int l = ops_lane();
+                                      int step, int l = ops_lane()) {
         ops_ptx_ldmatrix_x4(f, tile + place(lane + l % 16, step * 2 + l / 16));
     }
     static OPS_DEVICE void fragment_b(uint32_t (&f)[4], const unsigned char *tile, int lane,
-                                      int step) {
-        const int l = ops_lane(), quarter = l / 8;
+                                      int step, int l = ops_lane()) {
+        const int quarter = l / 8;
         const int row = lane + quarter / 2 * 8 + l % 8;
         ops_ptx_ldmatrix_x4(f, tile + place(row, step * 2 + quarter % 2));
     }
     static OPS_DEVICE void turned_a(uint32_t (&f)[4], const unsigned char *tile, int lane,
-                                    int step) {
-        const int l = ops_lane(), quarter = l / 8;
+                                    int step, int l = ops_lane()) {
+        const int quarter = l / 8;
         const int row = step * 16 + quarter / 2 * 8 + l % 8;
         ops_ptx_ldmatrix_x4_trans(f, tile + place(row, lane / 8 + quarter % 2));
     }
     static OPS_DEVICE void turned_b(uint32_t (&f)[4], const unsigned char *tile, int lane,
-                                    int step) {
-        const int l = ops_lane(), quarter = l / 8;
+                                    int step, int l = ops_lane()) {
+        const int quarter = l / 8;
         const int row = step * 16 + quarter % 2 * 8 + l % 8;
         ops_ptx_ldmatrix_x4_trans(f, tile + place(row, lane / 8 + quarter / 2));
     }

@@ -22,6 +22,7 @@ COMMANDS = {
     "show": "all that is known of one operator: spec, sources, bound, cost",
     "conformance": "hold a backend to the specs",
     "bench": "time operators against their peers, and the machine's limits",
+    "warm": "compile kernels ahead of time",
     "cache": "list, check or clear the compiled kernels",
     "new-backend": "write the skeleton of a backend package",
 }

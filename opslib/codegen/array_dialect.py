@@ -109,6 +109,7 @@ class Dialect:
         functions: primitive -> text of the function to call.
         helper_names: primitive -> name of a helper function.
         cumulative: monoid -> text of its running form.
+        reductions: fold -> helper that takes the place of the library's own.
         mutable: arrays are written in place; otherwise through ``.at[...]``.
         clamps: every data-dependent index is clipped (inside a trace nothing raises).
         windows: convolutions and poolings are operators of the library.
@@ -122,6 +123,7 @@ class Dialect:
     functions: Mapping[str, str]
     helper_names: Mapping[str, str]
     cumulative: Mapping[str, str]
+    reductions: Mapping[str, str]
     mutable: bool = True
     clamps: bool = False
     windows: bool = False
@@ -158,9 +160,10 @@ NUMPY = Dialect(
     cumulative={
         "sum": "np.cumsum",
         "prod": "np.cumprod",
-        "max": "np.maximum.accumulate",
-        "min": "np.minimum.accumulate",
+        "max": "cummax",
+        "min": "cummin",
     },
+    reductions={"max": "amax", "min": "amin"},
     einsum_options=("optimize=True",),
 )
 
@@ -177,6 +180,7 @@ JAX = Dialect(
         "max": "cummax",
         "min": "cummin",
     },
+    reductions={"max": "amax", "min": "amin", "argmax": "argmax", "argmin": "argmin"},
     mutable=False,
     clamps=True,
     windows=True,

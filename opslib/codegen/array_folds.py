@@ -187,14 +187,17 @@ def _reduction(
         text = monoid.name if output == 0 else monoid.name[3:]
     else:
         text = _REDUCTIONS[monoid.name]
-    if text in ("max", "min"):
+    function = f"{printer.module}.{text}"
+    own = printer.dialect.reductions.get(text)
+    if own is not None and (state.is_float or text not in ("max", "min")):
+        function = printer.helper(own)
+    elif text in ("max", "min"):
         # Of nothing, the identity; of something, no effect.
         args.append(f"initial={_identity(printer, monoid)}")
     elif monoid.name == "count" or (
         text in ("sum", "prod") and state.is_integer and state.bits < 64
     ):
         args.append(f"dtype={printer.dtype(state)}")
-    function = f"{printer.module}.{text}"
     axes = tuple(a for a in value.axes if a not in names)
     kept = None
     if len(names) < len(value.axes):

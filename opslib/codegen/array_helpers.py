@@ -195,6 +195,42 @@ def scatter(
 # --- Folds, scans, order -----------------------------------------------------------
 
 
+def amax(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+    """The largest along axes; nan if any is; of two zeros the positive one."""
+    found = np.max(x, axis=axis, initial=-np.inf, keepdims=keepdims)
+    if not np.any(found == 0):
+        return found
+    plus = np.any((x == 0) & ~np.signbit(x), axis=axis, keepdims=keepdims)
+    return np.where((found == 0) & plus, np.zeros_like(found), found)[()]
+
+
+def amin(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+    """The smallest along axes; nan if any is; of two zeros the negative one."""
+    found = np.min(x, axis=axis, initial=np.inf, keepdims=keepdims)
+    if not np.any(found == 0):
+        return found
+    minus = np.any((x == 0) & np.signbit(x), axis=axis, keepdims=keepdims)
+    return np.where((found == 0) & minus, -np.zeros_like(found), found)[()]
+
+
+def cummax(x: Array, axis: int) -> Array:
+    """Running maximum; a nan stays; of two zeros the positive one."""
+    found = np.maximum.accumulate(x, axis=axis)
+    if not _is_float(x):
+        return found
+    seen = np.logical_or.accumulate((x == 0) & ~np.signbit(x), axis=axis)
+    return np.where((found == 0) & seen, np.zeros_like(found), found)
+
+
+def cummin(x: Array, axis: int) -> Array:
+    """Running minimum; a nan stays; of two zeros the negative one."""
+    found = np.minimum.accumulate(x, axis=axis)
+    if not _is_float(x):
+        return found
+    seen = np.logical_or.accumulate((x == 0) & np.signbit(x), axis=axis)
+    return np.where((found == 0) & seen, -np.zeros_like(found), found)
+
+
 def fold(
     combine: Callable[..., State],
     identity: Sequence[Any],

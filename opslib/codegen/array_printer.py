@@ -82,6 +82,7 @@ class Printer:
     def __post_init__(self) -> None:
         taken = {"np", "jnp", "lax", "bfloat16", "max", "min", "float", "abs", "range"}
         taken |= set(self.dialect.helper_names.values()) | HELPERS
+        taken |= set(self.dialect.reductions.values())
         program = self.program
         self.entry = identifier(program.name, taken)
         taken.add(self.entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from opslib.ir.expr import Program
 from opslib.language.library import load_library
 from opslib.language.syntax import Operator
 from opslib.runtime.protocol import Backend, Device, Kernel, ProvidedKernel
+from opslib.settings import is_never
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def choose(
         CompileError: the backend's compiler failed.
     """
     passed: list[str] = []
-    wanted = providers and os.environ.get("OPSLIB_PROVIDERS") != "never"
+    wanted = providers and not is_never("OPSLIB_PROVIDERS")
     if wanted and _is_shipped(operator, library):
         for other in provided_for(backend, device, program):
             why = _against(operator, library, backend, device, program, other, merged)
@@ -132,7 +132,7 @@ def refusal(
     """
     key = key_of(operator, library, device, program, kernel)
     state = routing.state_of(key)
-    if state == "untested" and os.environ.get("OPSLIB_SELF_CHECK") != "never":
+    if state == "untested" and not is_never("OPSLIB_SELF_CHECK"):
         verdict = self_check(backend, device, program, kernel)
         if verdict.state != "inconclusive":
             state = verdict.state

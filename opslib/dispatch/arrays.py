@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -207,6 +207,12 @@ def _hosted(array: Any, library: str) -> Any:
         return _torch_to_host(array)
     if library == "dlpack":
         return _imported(array)
+    if library == "jax" and is_traced(array):
+        raise DeviceError(
+            TRACED,
+            code="E0730",
+            help='pass backend="jax" (or none), or call outside of the traced function',
+        )
     return np.asarray(array)
 
 
@@ -277,12 +283,31 @@ def torch_on_host(arrays: Sequence[Any]) -> list[Any] | None:
     return hosted
 
 
+TRACED = (
+    "an array is traced by jax.jit, vmap or grad and has no elements yet, "
+    "and only the jax backend can be traced"
+)
+
+
+def is_traced(array: Any) -> bool:
+    """Whether JAX is tracing the array, so that its elements are not known."""
+    jax: Any = sys.modules.get("jax")
+    return jax is not None and isinstance(array, jax.core.Tracer)
+
+
 def untraced() -> AbstractContextManager[Any]:
-    """Where JAX computes at once, even while it traces a function of the caller's."""
+    """Where JAX computes at once, even while it traces a function of the caller's.
+
+    Nothing where it does not trace: in JAX's own context compiled functions would run
+    operation by operation.
+    """
     # While another thread imports JAX it lies there without its functions, and nobody
     # traces anything yet.
-    evaluated = getattr(sys.modules.get("jax"), "ensure_compile_time_eval", None)
-    return nullcontext() if evaluated is None else evaluated()
+    jax: Any = sys.modules.get("jax")
+    evaluated = getattr(jax, "ensure_compile_time_eval", None)
+    if evaluated is None or not is_traced(jax.numpy.zeros(())):
+        return nullcontext()
+    return cast(AbstractContextManager[Any], evaluated())
 
 
 # --- and back ----------------------------------------------------------------------

@@ -259,6 +259,10 @@ def try_plan(
     at_home = tuple(
         foreign.is_resident(a, library) and backend.owner(a) == device for a in flat
     )
+    elsewhere = (a for a, home in zip(flat, at_home, strict=True) if not home)
+    allowed = settings is not None and settings.fallback != "error"
+    if library == "jax" and allowed and any(map(foreign.is_traced, elsewhere)):
+        return None, foreign.TRACED
     inputs = list(flat)
     if backend.strided and device.host_memory:
         inputs = [

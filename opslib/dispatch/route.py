@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from opslib.dispatch import arrays as foreign
 from opslib.dispatch.stamp import generator_stamp
 from opslib.dispatch.state import State
-from opslib.errors import BackendUnavailable
+from opslib.errors import BackendUnavailable, OpslibWarning
 from opslib.ir.dtypes import DTYPES, FLOAT32, DType
 from opslib.runtime import registry
 from opslib.runtime.protocol import Backend, Device
@@ -148,10 +149,19 @@ def _automatic(
             continue
         try:
             backend, device = registry.device(name)
-        except BackendUnavailable:
+        except BackendUnavailable as error:
+            _said_once(error.message)
             continue
         if not device.simulated:
             yield Candidate(backend, device, "next in the default order")
+
+
+@functools.cache
+def _said_once(reason: str) -> None:
+    """Warns where a setting of the user's is what takes a device out of the order."""
+    if "OPSLIB_CC=" in reason:
+        text = f"calls that name no backend run on another device: {reason}"
+        warnings.warn(text, OpslibWarning, stacklevel=2)
 
 
 @functools.cache

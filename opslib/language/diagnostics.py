@@ -121,6 +121,7 @@ CODES: dict[str, str] = {
     "E1010": "a malformed OPSLIB_COMPILE_TIMEOUT",
     "E1011": "a number of threads that is none",
     "E1012": "a thread pool of another ABI",
+    "E1013": "an environment variable with an unknown word",
     # Warnings.
     "W0301": "a local that is never used",
 }

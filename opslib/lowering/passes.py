@@ -1,12 +1,11 @@
 """The passes in order, each verified; ``OPSLIB_DEBUG=stage[,stage]`` prints stages.
 
-Stages are the names in `PASSES`, and ``input``, ``kernel``, ``source`` (the backends
-print that one), ``all``.
+Stages are those in `STAGES`, of which the backends print ``source`` (what is compiled)
+and ``simulated`` (what a simulator compiles), or ``all``.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from opslib.lowering.inline import inline
 from opslib.lowering.simplify import simplify
 from opslib.lowering.skeletons.choose import lower_by_skeleton
 from opslib.lowering.widen import widen
+from opslib.settings import words
 
 PASSES: tuple[tuple[str, Callable[[Program], Program]], ...] = (
     ("widen", widen),
@@ -26,6 +26,16 @@ PASSES: tuple[tuple[str, Callable[[Program], Program]], ...] = (
 )
 KERNEL_PASSES: tuple[tuple[str, Callable[[loops.Kernel], loops.Kernel]], ...] = (
     ("fuse_producers", fuse_producers),
+)
+
+
+STAGES = (
+    "input",
+    *(name for name, _ in PASSES),
+    "kernel",
+    *(name for name, _ in KERNEL_PASSES),
+    "source",
+    "simulated",
 )
 
 
@@ -66,8 +76,11 @@ def lower(
 
 
 def show(stage: str, form: Any) -> None:
-    """Prints a stage to stderr if OPSLIB_DEBUG asks for it."""
-    wanted = os.environ.get("OPSLIB_DEBUG", "")
-    if wanted and {stage, "all"} & set(wanted.split(",")):
+    """Prints a stage to stderr if OPSLIB_DEBUG asks for it.
+
+    Raises:
+        ArgumentError: it asks for a stage that does not exist.
+    """
+    if {stage, "all"} & words("OPSLIB_DEBUG", (*STAGES, "all")):
         body = form if isinstance(form, str) else printer.text(form)
         print(f"---- {stage}\n{body}", file=sys.stderr)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import functools
 import importlib.machinery
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from opslib.runtime.launcher_types import (
     Output,
     Record,
 )
+from opslib.settings import words
 
 __all__ = [
     "Array",
@@ -171,12 +171,12 @@ def launcher_kind() -> Literal["extension", "cffi"]:
 
 def implementation() -> Implementation:
     """Return the launcher that ``OPSLIB_LAUNCHER`` allows and this Python can use."""
-    return _implementation(os.environ.get("OPSLIB_LAUNCHER", ""))
+    return _implementation(bool(words("OPSLIB_LAUNCHER", ("cffi",))))
 
 
 @functools.cache
-def _implementation(wanted: str) -> Implementation:
-    reason = _why_no_extension(wanted)
+def _implementation(cffi: bool) -> Implementation:
+    reason = _why_no_extension(cffi)
     if not reason:
         try:
             module = _extension()
@@ -200,8 +200,8 @@ def _implementation(wanted: str) -> Implementation:
     )
 
 
-def _why_no_extension(wanted: str) -> str:
-    if wanted == "cffi":
+def _why_no_extension(cffi: bool) -> str:
+    if cffi:
         return "OPSLIB_LAUNCHER=cffi"
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} is not CPython"

@@ -181,24 +181,24 @@ def random_array(
     """
     kind = DTYPES[dtype].numpy
     if dtype == "bool":
-        return rng.random(shape) < 0.75
+        return np.asarray(rng.random(shape) < 0.75)
     interval = next((s for s in operator.clauses.samples if s.name == name), None)
     if DTYPES[dtype].is_float:
         low, high = (interval.low, interval.high) if interval else (-2.0, 2.0)
         made = rng.random(shape, np.float32)
         made = made * np.float32(high - low) + np.float32(low)
-        made[made == 0] = np.float32((low + high) / 2 or high)
-        return made.astype(kind)
+        # (NumPy gives scalars, not arrays, where there are no axes.)
+        return np.where(made == 0, (low + high) / 2 or high, made).astype(kind)
     if name.startswith("cu_") and len(shape) == 1:
         return _offsets(name, shape[0], shapes).astype(kind)
     limit = index_limit(operator, name, shapes)
     if limit is not None:
-        return rng.integers(0, max(limit, 1), shape).astype(kind)
+        return np.asarray(rng.integers(0, max(limit, 1), shape)).astype(kind)
     length = _length(name, shapes)
     if length is not None:
         return np.full(shape, length, kind)
     low, high = (interval.low, interval.high) if interval else (1, 100)
-    return rng.integers(int(low), int(high) + 1, shape).astype(kind)
+    return np.asarray(rng.integers(int(low), int(high) + 1, shape)).astype(kind)
 
 
 def _offsets(name: str, count: int, shapes: Mapping[str, tuple[int, ...]]) -> Any:

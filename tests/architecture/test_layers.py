@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # itself. Units of one layer stand beside each other and do not import one another.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "_version", "_source_tree", "specs", "native"}),
+    frozenset({"settings"}),
     frozenset({"language"}),
     frozenset({"ir"}),
     frozenset({"analysis"}),

@@ -138,6 +138,76 @@ def test_a_kernel_can_be_traced(programs: ModuleType) -> None:
     np.testing.assert_allclose(slope[1, 2], numeric, rtol=1e-2)
 
 
+SIZED: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((2, 3), {"axis": 1}),
+    ((64, 300), {"axis": 1}),
+    ((64, 300), {"axis": 0}),
+    ((40000,), {}),
+    ((17, 8, 8, 17), {"axis": (1, 3)}),
+]
+
+
+@needs_jax
+@pytest.mark.parametrize("operator", ["max", "min"])
+@pytest.mark.parametrize(("shape", "attributes"), SIZED)
+def test_extremes_keep_nan_and_tell_zeros_at_any_size(
+    operator: str,
+    shape: tuple[int, ...],
+    attributes: dict[str, Any],
+    programs: ModuleType,
+) -> None:
+    """XLA's own loses both, from some hundreds of elements on."""
+    place = BACKEND.devices()[0]
+    for x in (normal(*shape), np.zeros(shape, np.float32)):
+        x.reshape(-1)[1::7] *= np.float32(-0.0)
+        if x.any():
+            x.reshape(-1)[3] = np.nan
+        case = programs.case(operator, {"x": x}, attributes)
+        (got,) = (BACKEND.to_numpy(a) for a in launched(case, place))
+        axis = attributes.get("axis")
+        want = getattr(np, operator)(x, axis=axis)
+        assert np.array_equal(got, want, equal_nan=True)
+        if not x.any():
+            negative = np.signbit(x)
+            assert np.array_equal(
+                np.signbit(got),
+                negative.all(axis) if operator == "max" else negative.any(axis),
+            )
+
+
+@needs_jax
+@pytest.mark.parametrize("kernel", [2, 30, (1, 30)])
+def test_a_window_with_a_nan_gives_nan(kernel: Any, programs: ModuleType) -> None:
+    x = normal(20, 30, 30)
+    x.reshape(-1)[::500] = np.nan
+    case = programs.case("max_pool2d", {"input": x}, {"kernel_size": kernel})
+    (got,) = launched(case, BACKEND.devices()[0])
+    high, wide = (kernel, kernel) if isinstance(kernel, int) else kernel
+    want = x.reshape(20, 30 // high, high, 30 // wide, wide).max(axis=(2, 4))
+    np.testing.assert_array_equal(BACKEND.to_numpy(got), want)
+
+
+@needs_jax
+@pytest.mark.parametrize("operator", ["max", "min", "cummax", "softmax"])
+def test_the_slope_of_an_extreme_is_that_of_its_place(
+    operator: str, programs: ModuleType
+) -> None:
+    import jax
+
+    x = np.float32([1, 4, 2, -3])
+    case = programs.case(operator, {"x": x}, {"axis": -1})
+    kernel = BACKEND.compile(case.program, BACKEND.devices()[0])
+
+    def loss(x: Any) -> Any:
+        (y,) = kernel.traceable([x], case.sizes, case.scalars)
+        return (y * jax.numpy.arange(1.0, y.size + 1)).sum()
+
+    slope = jax.jit(jax.grad(loss))(x)
+    steps = np.eye(4, dtype=np.float32) * np.float32(1e-2)
+    numeric = [(loss(x + s) - loss(x - s)) / 2e-2 for s in steps]
+    np.testing.assert_allclose(slope, numeric, rtol=1e-2, atol=1e-3)
+
+
 @needs_jax
 def test_indices_are_checked_outside_a_trace_and_clamped_inside(
     programs: ModuleType,

@@ -53,6 +53,23 @@ def launched(case: Any) -> list[np.ndarray]:
     return outputs
 
 
+@pytest.mark.parametrize("operator", ["max", "min", "cummax", "cummin"])
+@pytest.mark.parametrize("size", [2, 3, 8, 300])
+def test_extremes_tell_zeros_wherever_they_stand(
+    operator: str, size: int, programs: ModuleType
+) -> None:
+    """NumPy's own take one of the two by their places."""
+    x = np.zeros((4, size), np.float32)
+    x[0, ::2] = x[1, 1::2] = x[2, -1] = x[3] = -0.0
+    (got,) = launched(programs.case(operator, {"x": x}, {"axis": 1}))
+    negative = np.signbit(x)
+    fold = np.logical_and if operator.endswith("max") else np.logical_or
+    running = fold.accumulate(negative, axis=1)
+    want = running if operator.startswith("cum") else running[:, -1]
+    assert not got.any()
+    assert np.array_equal(np.signbit(got), want)
+
+
 @pytest.mark.parametrize(("operator", "arrays", "attributes"), CASES)
 def test_against_the_judge(
     operator: str,

@@ -15,6 +15,7 @@ import opslib
 
 F4 = np.ones((2, 3), np.float32)
 I8 = np.ones((2, 3), np.int64)
+IMAGE, KERNEL = np.ones((1, 2, 5, 5), np.float32), np.ones((2, 2, 3, 3), np.float32)
 WINDOWS = np.lib.stride_tricks.as_strided(np.zeros(4, "f4"), (2, 3), (4, 4))
 
 
@@ -28,6 +29,26 @@ def grown(extent: str) -> Any:
 WRONG: list[tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] = [
     (lambda: opslib.matmul(F4, F4), ValueError, ("matmul", "3", "2")),
     (lambda: opslib.linear(F4, np.ones(3, "f4")), ValueError, ("linear", "weight")),
+    # Windows: sizes whose product is positive though each is negative; what crops.
+    (lambda: opslib.unfold(IMAGE, 9), ValueError, ("unfold", "taller")),
+    (lambda: opslib.unfold(IMAGE, (2, 6)), ValueError, ("unfold", "wider")),
+    (lambda: opslib.unfold(IMAGE, 2, padding=-1), ValueError, ("unfold", "padding")),
+    (lambda: opslib.unfold(IMAGE, 2, dilation=0), ValueError, ("dilation", "positive")),
+    (lambda: opslib.unfold(IMAGE, 0), ValueError, ("kernel_size", "positive")),
+    (lambda: opslib.max_pool2d(IMAGE, (6, 2)), ValueError, ("taller",)),
+    (lambda: opslib.max_pool1d(IMAGE[0], 3, dilation=3), ValueError, ("longer",)),
+    (lambda: opslib.avg_pool2d(IMAGE, (2, 6)), ValueError, ("wider",)),
+    (lambda: opslib.avg_pool1d(IMAGE[0], 6), ValueError, ("longer",)),
+    (
+        lambda: opslib.conv_transpose2d(IMAGE, KERNEL, padding=(-1, 0)),
+        ValueError,
+        ("padding", "negative"),
+    ),
+    (
+        lambda: opslib.conv_transpose2d(IMAGE, KERNEL, output_padding=-1),
+        ValueError,
+        ("output_padding", "negative"),
+    ),
     (lambda: opslib.softmax(np.float32(1)), ValueError, ("softmax", "x")),
     (lambda: opslib.add(F4, np.ones((4, 3), "f4")), ValueError, ("add", "x2")),
     (lambda: opslib.softmax(F4, axis=5), ValueError, ("softmax", "axis", "5")),

@@ -345,3 +345,32 @@ def test_many_threads_share_one_operator() -> None:
     for thread in threads:
         thread.join()
     assert not failures, failures[0]
+
+
+@needs_cpu
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("OPSLIB_SELF_CHECK", "nevr", "did you mean 'never'?"),
+        ("OPSLIB_PROVIDERS", "0", "allowed: never"),
+        ("OPSLIB_LAUNCHER", "CFFI", "allowed: cffi"),
+        ("OPSLIB_DEBUG", "kernel,sauce", "did you mean 'source'?"),
+        ("OPSLIB_SIMULATE", "no", "allowed: never"),
+    ],
+)
+def test_a_misspelt_word_is_an_error(
+    program: Program, variable: str, value: str, remedy: str
+) -> None:
+    """Ignored, each would do the opposite of what was asked for."""
+    backend = "npu" if variable == "OPSLIB_SIMULATE" else "cpu"
+    code = f"""
+    import numpy as np
+    import opslib
+    y = opslib.op("op own(x: T) -> y: T = x + x")
+    y(np.ones(3, "f4"), backend={backend!r})
+    """
+    ran = program(textwrap.dedent(code), **{variable: value})
+    assert ran.returncode == 1
+    last = ran.stderr[ran.stderr.rindex("opslib.errors") :]
+    assert f"{variable}={value!r}" in last
+    assert remedy in last

@@ -110,6 +110,19 @@ def test_empty_arrays(shape: tuple[int, int], backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_an_empty_axis_that_is_not_padded(mode: str, backend: str) -> None:
+    usable(backend)
+    before, after = (0, 0, 2), (0, 0, 1)
+    for shape in ((0, 2, 4), (2, 0, 4), (0, 0, 4)):
+        x = np.zeros(shape, np.float32)
+        padded = opslib.pad(x, before, after, mode=mode, backend=backend)
+        assert padded.shape == (*shape[:2], 7)
+    with pytest.raises(ValueError, match="empty axis"):
+        opslib.pad(np.zeros((0, 4), np.float32), 1, 1, mode=mode, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_scalars_and_zero_dimensions(backend: str) -> None:
     usable(backend)
     got = opslib.exp(np.array(1.0, np.float32), backend=backend)

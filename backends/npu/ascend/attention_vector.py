@@ -341,16 +341,15 @@ class VectorHalf(LanePrinter):
                 with self.block(f"if ({keys} < {STEP})" if formulas else None):
                     self._limited(row, keys, "LT")
                 return
-            low, high = (
-                half.constant(base, self.scalar(substitute(e, at)))
-                for e, base in zip(
-                    reach(s, Block(s.rows, number, ONE, at)), ("from", "to"),
-                    strict=True,
-                )
-            )  # fmt: skip
+            first, last = (
+                substitute(e, at) for e in reach(s, Block(s.rows, number, ONE, at))
+            )
+            if first is not ZERO:
+                low = half.constant("from", self.scalar(first))
+                with self.block(f"if ({low} > {j0})"):
+                    self._limited(row, f"{low} - {j0}", "GE")
+            high = half.constant("to", self.scalar(last))
             high = half.constant("until", f"ops_minimum_i64({high}, {j0} + {keys})")
-            with self.block(f"if ({low} > {j0})"):
-                self._limited(row, f"{low} - {j0}", "GE")
             with self.block(f"if ({high} < {j0} + {STEP})"):
                 self._limited(row, f"{high} - {j0}", "LT")
 

@@ -186,6 +186,8 @@ def conflict(
                 [max(pair) for pair in zip(clock, issued, strict=True)]
                 for clock in known
             ]
+    if flags:
+        return "left set", run[-1].node
     return None
 
 

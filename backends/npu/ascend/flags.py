@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from .across import NONE, Answers
 from .barriers import insert_barriers, necessary
@@ -351,10 +351,21 @@ class _Planner:
         for group in range(1, self.groups + 1):
             # What primes and drains a flag is of all its parts.
             ends = set(map(id, self.body))
-            mine = [s for s in _within(self.body, group) if id(s) not in ends]
+            whole = _within(self.body, group)
+            mine = [s for s in whole if id(s) not in ends]
             parts = {s.part or s.group for s in mine}
-            for part in sorted(parts) if len(parts) > 1 else ():
+            if len(parts) < 2:
+                continue
+            for part in sorted(parts):
                 yield frozenset(id(s) for s in mine if (s.part or s.group) == part)
+            # Two parts that follow each other need not be tied both here and from one
+            # turn to the next.
+            for one, next_ in pairwise(mine):
+                if (one.kind, next_.kind) == ("set", "wait"):
+                    yield frozenset((id(one), id(next_)))
+            if (mine[0].kind, mine[-1].kind) == ("wait", "set"):
+                around = (mine[0], mine[-1], *(s for s in whole if id(s) in ends))
+                yield frozenset(map(id, around))
 
     def alternate(self) -> None:
         """Has flags that are carried for one buffer be one, if that spares others.

@@ -144,7 +144,12 @@ class LanePrinter(MovePrinter):
         """A serial loop; in it, what a row holds would change from turn to turn."""
         if self.resident:
             raise Cannot("a loop in a row")
-        super().loop(axis, inside, step)
+
+        def named() -> None:
+            self._indices[self.around[-1]] = axis.name
+            inside()
+
+        super().loop(axis, named, step)
 
     def _if(self, s: If) -> None:
         if self.resident and any(

@@ -82,6 +82,8 @@ class MovePrinter(ScalarPrinter):
             names.fresh, self._put, self.block, target.shifts, target.equals_int32
         )
         self._parallel_turns: tuple[int, ...] = ()
+        # The indices of serial loops, by the loops' numbers.
+        self._indices: dict[int, str] = {}
         # Values of variables that the lanes of the chunk hold, while inside one.
         self._inside: TileValues | None = None
         # Inside a loop of which all parts are for the vector unit, or none; see
@@ -154,6 +156,9 @@ class MovePrinter(ScalarPrinter):
         cut, number = self._part
         # Loops around a part go over the lanes as well.
         turns = tuple(n for n in self.around if n > cut) if number else (chunk.turns,)
+        # And one whose index is a coordinate by itself touches other elements in each.
+        alone = {i.name for i in indices if isinstance(i, Index)}
+        turns += tuple(n for n in self.around if self._indices.get(n) in alone)
         parallel, side = self._parallel_turns, self._tiles.side
         if not (shared and parallel):
             parallel, side = (), 0

@@ -27,8 +27,15 @@ _ASSIGNED = re.compile(r"(const )?(?:\w+ )?(\w+) [-+*/]?= (.*)")
 _NAMES = re.compile(r"[A-Za-z_]\w*")
 # A loop from 0 to `stop` with `stop`; in its body, what its first and last turn lack.
 _BEGIN = re.compile(r"const int64_t (\w+) = \w+ \* (\d+);")
-_RANGE = re.compile(r"const int64_t (\w+) = ops_minimum_i64\((\w+) \+ (\d+), ")
+_RANGE = re.compile(
+    r"const int64_t (\w+) = ops_minimum_i64\((\w+) \+ (\d+), (?:(\d+)\))?"
+)
 _CHUNKS = re.compile(r"for \(\w+ \w+ = (\w+); \w+ < (\w+); \w+ \+= TILE\)")
+# A loop over turns of all cores that takes two of them at once, and the second.
+_PAIRS = re.compile(
+    r"for \(\w+ (\w+) = [^;]*; \1 < ([^;]+); \1 \+= 2 \* \(int64_t\)GetBlockNum\(\)\)"
+)
+_SECOND = re.compile(r"if \((\w+) \+ \(int64_t\)GetBlockNum\(\) < (.+)\)$")
 _WITH_END = re.compile(r"for \(\w+ (\w+) = 0; \1 <= (\w+); ")
 
 
@@ -53,12 +60,14 @@ class Plan:
         limits: of loops and branches that are for fewer.
         choice: whether each of two branches is taken; else they take turns.
         phases: blocks that only even or only odd turns of the loop around them enter.
+        cut: blocks that the last turn of the loop around them does not enter.
     """
 
     turns: int = TURNS
     limits: Mapping[int, int] = field(default_factory=dict)
     choice: Mapping[int, bool] = field(default_factory=dict)
     phases: Mapping[int, int] = field(default_factory=dict)
+    cut: frozenset[int] = frozenset()
 
 
 def runs(body: list[Node]) -> Iterator[list[Step]]:
@@ -88,14 +97,20 @@ def _plans(body: list[Node]) -> Iterator[Plan]:
         yield Plan(limits=once)
     for choice in _choices(body, {}):
         yield Plan(2, choice=choice)
-    settled = frozenset((*_settled(body), *_of_blocks(body)))
+    halves = frozenset(_second_halves(body))
+    if halves:
+        yield Plan(cut=halves)
+    settled = frozenset((*_settled(body), *_of_blocks(body), *halves))
     blocks = [
         b for b, _ in found
         if b.kind != "scope" and b.head != "else" and id(b) not in settled
     ]  # fmt: skip
     alike = _alike(blocks)
+    covers = _covers(body)
     for skipped in _subsets(body, alike):
-        yield Plan(2, dict.fromkeys(chain(*skipped), 0))
+        gone = frozenset(chain(*skipped))
+        if not any(cover <= gone for cover in covers):
+            yield Plan(2, dict.fromkeys(gone, 0))
     # What is skipped in some turns only, as with rows of different lengths.
     varying = _varying(body)
     for head, blocks_of in alike.items():
@@ -112,18 +127,44 @@ def _of_blocks(body: Sequence[Node]) -> dict[int, int]:
     A block has something in it, for an axis is cut into no more than it needs; and of
     one that is no longer than the least tile there is one chunk.
     """
-    texts = [i.text for i in instructions(body) if i.pipe == "S"]
-    begins = {(m[1], m[2]) for t in texts if (m := _BEGIN.match(t))}
-    ranges = {
-        (m[2], m[1]): int(m[3])
-        for t in texts
-        if (m := _RANGE.match(t)) and (m[2], m[3]) in begins
-    }
+    ranges = _ranges(body)
     found: dict[int, int] = {}
     for block, _ in _blocks(body):
         m = _CHUNKS.match(block.head)
         if m is not None and (m[1], m[2]) in ranges:
             found[id(block)] = ranges[m[1], m[2]]
+    return found
+
+
+def _ranges(body: Sequence[Node]) -> dict[tuple[str, str], int]:
+    """Blocks of axes, by the names of where they begin and end, and how long they are.
+
+    No longer than their axis, where that is known.
+    """
+    texts = [i.text for i in instructions(body) if i.pipe == "S"]
+    begins = {(m[1], m[2]) for t in texts if (m := _BEGIN.match(t))}
+    return {
+        (m[2], m[1]): min(int(m[3]), int(m[4] or m[3]))
+        for t in texts
+        if (m := _RANGE.match(t)) and (m[2], m[3]) in begins
+    }
+
+
+def _covers(body: Sequence[Node]) -> list[frozenset[int]]:
+    """Loops that share a block between them, by ids: not all of them are empty."""
+    ranges = _ranges(body)
+    found = []
+    for nodes in (body, *(b.body for b, _ in _blocks(body))):
+        loops = [n for n in nodes if isinstance(n, Block) and n.kind == "loop"]
+        ends = {m[1]: (m[2], id(n)) for n in loops if (m := _CHUNKS.match(n.head))}
+        for begin, end in ranges:
+            parts: list[int] = []
+            at = begin
+            while at in ends and len(parts) < len(ends):
+                at, part = ends[at]
+                parts.append(part)
+            if at == end and len(parts) > 1:
+                found.append(frozenset(parts))
     return found
 
 
@@ -153,6 +194,24 @@ def _settled(body: Sequence[Node], loop: Block | None = None) -> Iterator[int]:
             if _stage(loop, node):
                 yield id(node)
             yield from _settled(node.body, node if node.kind == "loop" else None)
+
+
+def _second_halves(body: Sequence[Node], loop: str = "") -> Iterator[int]:
+    """Branches for a loop's odd turns, where one of its own stands for two, by id.
+
+    Only the last of these can be without.
+    """
+    for node in body:
+        if not isinstance(node, Block):
+            continue
+        if (
+            node.kind == "branch"
+            and (of := _PAIRS.match(loop))
+            and (m := _SECOND.match(node.head))
+            and m.groups() == of.groups()
+        ):
+            yield id(node)
+        yield from _second_halves(node.body, node.head if node.kind == "loop" else "")
 
 
 def _subsets(
@@ -299,6 +358,8 @@ def run_of(body: Sequence[Node], plan: Plan) -> list[Step]:
                 count += 1
             stage = _stage(loop, node)
             if (stage == "first" and turn == 0) or (stage == "last" and turn == last):
+                count = 0
+            if id(node) in plan.cut and turn == last:
                 count = 0
             if has_else(body, place):
                 # Of two branches one is taken; which, changes with the turns around.

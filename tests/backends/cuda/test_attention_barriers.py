@@ -72,7 +72,15 @@ def engine(name: str, signature: str) -> Callable[..., Any]:
     return function
 
 
-@pytest.mark.parametrize("name", CASES)
+# Of what differs in the barriers each is among the others: values in one pass or in
+# several, queries in registers or not, rows that see different values.
+REPEATED = ("packed", "packed, on tensor cores")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(c, marks=[pytest.mark.deep] if c in REPEATED else []) for c in CASES],
+)
 def test_no_barrier_is_there_for_nothing(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,39 @@ def test_what_spills_is_compiled_sparingly(
         monkeypatch.setattr(nvrtc, "_compile", compiles)
         assert nvrtc._without_spills("", "k", SM_90, ()).spills == taken
         assert asked == ([(), ((nvrtc._SPARING,),)] if usual else [()])
+
+
+ROOMY = """\
+extern "C" __global__ void __launch_bounds__(256) a(
+    int *x) {}
+extern "C" __global__ void __launch_bounds__(256) ab(
+    int *x) {}
+extern "C" __global__ void __launch_bounds__(128, 3) c(
+    int *x) {}
+"""
+
+
+def test_room_is_made_only_for_what_spills_and_does_not_say_its_own() -> None:
+    text = nvrtc._with_room(ROOMY, ["a", "c"], 2)
+    assert text == ROOMY.replace("(256) a(", "(256, 2) a(")
+    assert nvrtc._with_room(ROOMY, ["b"], 2) == ROOMY
+
+
+def test_room_is_made_until_nothing_spills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two blocks for each multiprocessor, then one."""
+    left = {"256": 30, "256, 2": 10, "256, 1": 0}
+    asked: list[str] = []
+
+    def compiles(source: str, *_: Any) -> Compiled:
+        found = re.search(r"__launch_bounds__\(([\d, ]+)\) a\(", source)
+        assert found is not None
+        asked.append(found[1])
+        spills = left[found[1]]
+        return Compiled(b"", (Usage("a", 32, spills, 0, spills, 0, 0),), "")
+
+    monkeypatch.setattr(nvrtc, "_compile", compiles)
+    assert nvrtc._without_spills(ROOMY, "k", SM_90, ()).spills == 0
+    assert asked == ["256", "256", "256, 2", "256, 1"]
 
 
 def test_the_sparing_level_is_one_that_ptxas_knows(compiler: None) -> None:

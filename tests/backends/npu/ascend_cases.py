@@ -21,7 +21,7 @@ from opslib.runtime import cache as kernel_cache
 from opslib.runtime import toolchain
 
 FFI = simulator._FFI
-SYNC = re.compile(r"\s+(WaitFlag|PipeBarrier)")
+SYNC = re.compile(r"\s+(WaitFlag|CrossCoreWaitFlag|PipeBarrier)")
 
 
 def programs() -> Any:

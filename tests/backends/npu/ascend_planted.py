@@ -19,9 +19,9 @@ from opslib.backends.npu.targets import DEFAULT
 from opslib.runtime import cache as kernel_cache
 from opslib.runtime import toolchain
 
-from . import ascend_mutations as mutations
 from .ascend_cases import FFI
-from .ascend_mutations import LIMIT, TILE, Kernel, Prepared, elements
+from .ascend_mutation_calls import LIMIT, TILE, elements
+from .ascend_mutation_kernels import Kernel, Prepared, controls
 
 _FLAG = re.compile(r"(SetFlag|WaitFlag)<HardEvent::(\w+?)_(\w+)>\((\d+)\)")
 _TENSOR = re.compile(r"(LocalTensor<\w+> \w+\(TPosition::\w+, )(\d+)(, \d+\);)")
@@ -193,7 +193,7 @@ def build(kernels: Sequence[Kernel], planted: Sequence[Mutant]) -> dict[str, obj
         timeout_s=600,
     )
     for kernel in kernels:
-        kernel.limit, kernel.lines_run = mutations.controls(library)
+        kernel.limit, kernel.lines_run = controls(library)
         kernel.entries = [
             FFI.cast("opslib_twin", library.symbol(f"{x.name}_twin"))
             for x in kernel.made.launches

@@ -15,8 +15,8 @@ from opslib.backends.npu.targets import TARGETS
 from opslib.runtime import toolchain
 from opslib.testing.operator_table import pairs
 
-from . import ascend_mutations as mutations
 from .ascend_cases import case, normal
+from .ascend_mutation_kernels import kernels
 
 RULES = (toolchain.native_folder() / "ascend" / "opslib_twin_rules.h").read_text(
     "utf-8"
@@ -37,7 +37,7 @@ def test_kernels_call_nothing_that_is_not_listed(target: int) -> None:
     """A slice of the catalogue: each instruction has a page, or an assumption."""
     names: set[str] = set()
     for operator, dtype in pairs(("float32", "float16"))[::17]:
-        for kernel in mutations.kernels(operator, dtype, 1):
+        for kernel in kernels(operator, dtype, 1):
             made = lower(kernel.program, operator, TARGETS[target])
             for launch in (core for x in made.launches for core in cores(x)):
                 for each in instructions(launch.body):

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from . import ascend_mutations as mutations
 from . import ascend_planted as planted
 from .ascend_cases import has_compiler
+from .ascend_mutation_kernels import kernels as kernels_of
 
 pytestmark = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
 
@@ -22,7 +22,7 @@ OPERATORS = (
 
 
 def test_every_planted_bug_is_noticed() -> None:
-    kernels = [k for name in OPERATORS for k in mutations.kernels(*name, most=1)]
+    kernels = [k for name in OPERATORS for k in kernels_of(*name, most=1)]
     made = {k.made.name: list(planted.mutants(k, 2)) for k in kernels}
     entries = planted.build(kernels, [m for of in made.values() for m in of])
     total: Counter[str] = Counter()

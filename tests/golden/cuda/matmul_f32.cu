@@ -44,9 +44,9 @@ extern "C" __global__ void __launch_bounds__(256, 2) op_matmul_large(
     }
     #pragma unroll
     for (int r = 0; r < 8; r++) {
+        const int i_2 = ops_ptx_anew(row + r / 4 * 64 + r % 4);
         #pragma unroll
         for (int s = 0; s < 8; s++) {
-            const int i_2 = row + r / 4 * 64 + r % 4;
             const int j_2 = column + s / 4 * 64 + s % 4;
             if (i_2 < rows && j_2 < columns) {
                 y[(m0 + i_2) * y_stride0 + (n0 + j_2)] = acc[r][s];
@@ -99,9 +99,9 @@ extern "C" __global__ void __launch_bounds__(256, 2) op_matmul(
     }
     #pragma unroll
     for (int r = 0; r < 4; r++) {
+        const int i_1_2 = ops_ptx_anew(row + r);
         #pragma unroll
         for (int s = 0; s < 4; s++) {
-            const int i_1_2 = row + r;
             const int j_1_2 = column + s;
             if (i_1_2 < rows && j_1_2 < columns) {
                 y[(m0_1 + i_1_2) * y_stride0 + (n0_1 + j_1_2)] = acc_1[r][s];

@@ -1,0 +1,42 @@
+"""Environment variables that hold a word: read where used, and refused where wrong.
+
+A misspelt setting that is ignored does the opposite of what was asked for, quietly.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Collection
+
+from opslib.errors import ArgumentError
+
+
+def words(variable: str, allowed: Collection[str]) -> frozenset[str]:
+    """The words of a variable, separated by commas; none where it is not set.
+
+    Raises:
+        ArgumentError: one is not among the allowed.
+    """
+    text = os.environ.get(variable, "")
+    if not text:
+        return frozenset()
+    found = frozenset(word.strip() for word in text.split(","))
+    for word in sorted(found - frozenset(allowed)):
+        close = difflib.get_close_matches(word, allowed, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ArgumentError(
+            f"{variable}={text!r}: there is no {word!r}",
+            code="E1013",
+            help=f"{hint}allowed: {', '.join(allowed)}; or unset it",
+        )
+    return found
+
+
+def is_never(variable: str) -> bool:
+    """Whether a variable says ``never``, the only word that it may hold.
+
+    Raises:
+        ArgumentError: it holds another.
+    """
+    return bool(words(variable, ("never",)))
