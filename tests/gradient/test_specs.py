@@ -53,7 +53,8 @@ def test_pivots_have_no_gradient() -> None:
     # The maximum is read in the exponent only: there is no test for who attains it.
     for name in ("softmax", "log_softmax", "softmin", "logsumexp", "softmax_with_sink"):
         text = str(getattr(opslib, name).grad)
-        assert "==" not in text, f"{name}:\n{text}"
+        adjoints = [line for line in text.split("\n") if line.startswith("    d")]
+        assert not any(" == " in line for line in adjoints), f"{name}:\n{text}"
         assert "count[" not in text, f"{name}:\n{text}"
 
 
