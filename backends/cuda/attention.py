@@ -108,7 +108,8 @@ def lower(
         resident = 2 if twice else 1
         parts.append(dataclasses.replace(launch, grid=grid, resident=resident))
     if plan.cuts is not None:
-        parts.append(attention_parts.join(plan, kernel, dialect, title, made))
+        warp = 32 if target is None else target.warp
+        parts.append(attention_parts.join(plan, kernel, dialect, title, made, warp))
     return Kernel(
         title,
         "streaming",

@@ -61,13 +61,18 @@ class _Begins(Text):
 
 
 def join(
-    plan: Plan, kernel: loops.Kernel, dialect: Dialect, title: str, made: Made
+    plan: Plan,
+    kernel: loops.Kernel,
+    dialect: Dialect,
+    title: str,
+    made: Made,
+    warp: int,
 ) -> Launch:
-    """Joins the parts of rows whose keys were cut: a warp for each row."""
+    """Joins the parts of rows whose keys were cut: a warp of so many lanes for each."""
     printer = LaunchPrinter(kernel, dialect, THREAD, False)
     _Join(printer, plan).kernel()
     rows = arith.mul(plan.s.batch.extent, plan.s.rows.extent)
-    blocks = arith.ceildiv(rows, integer(THREADS // 32))
+    blocks = arith.ceildiv(rows, integer(THREADS // warp))
     condition = arith.less(integer(1), plan.pieces)
     return finish(printer, f"{title}_join", blocks, condition, (), ZERO, made)
 
@@ -102,9 +107,8 @@ class _Join(Text):
         bare = f"ops_parts_sum({bares} + {part}, 1, {given})"
         p.line(f"const {self.number} bare = {bare};")
         p.line(f"const {self.number} peak = ops_final_peak({top}, bare);")
-        p.line("const bool first = ops_lane() == 0;")
         with p.block("const auto element = [&]()", "}();"):
-            self.finished("first")
+            self.finished("ops_lane() == 0")
         wide = self.bound("wide", p.scalar(s.columns.extent))
         head = f"for (int64_t column = ops_lane(); column < {wide}; column += OPS_WARP)"
         with p.block(head):

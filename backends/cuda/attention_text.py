@@ -14,7 +14,6 @@ from opslib.ir.expr import (
     Prim,
     Read,
     Select,
-    Size,
     Var,
     free_indices,
     substitute,
@@ -25,6 +24,7 @@ from opslib.ir.loops import Buffer, Store
 from .attention_plan import Plan
 from .launches import LaunchPrinter
 from .naming import Naming
+from .simt import factors
 
 # Words of the templates' interface.
 _WORDS = (
@@ -60,8 +60,7 @@ class Text(Naming):
     def positive(self, *extents: Expr) -> None:
         """Extents of axes that have a point here: they are not 0."""
         for extent in extents:
-            for n in _factors(extent):
-                self.p.positive.add(n)
+            self.p.positive |= set(factors(extent))
 
     def split(self, at: dict[Expr, Expr], *roots: Expr) -> dict[Expr, Expr]:
         """Values of axes, with names for those that the roots have."""
@@ -134,14 +133,6 @@ class Text(Naming):
         for name, axes, value in outputs:
             where = tuple(substitute(a.index, at) for a in axes)
             self.p.statement(Store(name, where, substitute(value, at)))
-
-
-def _factors(node: Expr) -> Iterator[Expr]:
-    if isinstance(node, Prim) and node.op == "mul":
-        for a in node.args:
-            yield from _factors(a)
-    elif isinstance(node, Size):
-        yield node
 
 
 def _costly(root: Expr, moving: set[Expr]) -> Iterator[Expr]:

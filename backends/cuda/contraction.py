@@ -96,9 +96,11 @@ def lower(
             *(arith.ceildiv(g.extent, integer(LARGE[0])) for g in (c.m, c.n)),
         )
     )
-    # 64 sums of 8 bytes would need all registers there are.
+    # Registers of a thread's sums, of which two blocks leave it 128 in all: those of 8
+    # bytes, or of two products, would have no others.
+    held = (LARGE[0] // 16) ** 2 * accumulator.bits // 32 * len(c.sums)
     many: Expr = FALSE
-    if accumulator.bits == 32:
+    if held <= 64:
         many = Prim("ge", (blocks, MULTIPROCESSORS), BOOL)
     for shape, suffix, test in (
         (LARGE, "_large", many),

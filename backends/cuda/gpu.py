@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from opslib.errors import DeviceFailure, KernelError, OpslibError
+from opslib.errors import DeviceFailure, KernelError
 from opslib.ir.expr import Program
 from opslib.runtime.failures import failed_check
 
@@ -318,18 +318,25 @@ class Gpu:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Errors of `cuda.core` in the block become opslib's, and name the launches."""
+        """Errors of NVIDIA's in the block become opslib's, and name the launches."""
         try:
             yield
-        except OpslibError:
-            raise
         except Exception as error:
-            # CUDAError has no public name; nothing else is raised by its calls.
+            if not is_nvidias(error):
+                raise
             raise self.error_of(error) from error
 
     def error_of(self, error: Exception) -> KernelError:
         """What an error of `cuda.core` means, with the latest launches."""
         return cuda_error(str(error), [str(w) for w in self._recent])
+
+
+def is_nvidias(error: Exception) -> bool:
+    """Whether an error is of the driver or a library, as NVIDIA's packages raise it.
+
+    The CUDAError of `cuda.core` has no public name.
+    """
+    return type(error).__module__.partition(".")[0] in ("cuda", "nvmath")
 
 
 def cuda_error(said: str, launched: list[str]) -> KernelError:

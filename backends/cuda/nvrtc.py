@@ -34,6 +34,9 @@ _SPARING = "--register-usage-level=3"
 # fewer than ptxas aims at by itself. It stops at 48, 64 or 80 registers for the sake of
 # one more block, be it that 252 bytes spill (conv_transpose2d of float32 on sm_100).
 _ROOM = (2, 1)
+# More bytes than this are not what sparing was seen to save, and it would be half a
+# minute for nothing (conv3d).
+_FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,9 @@ def _without_spills(
 ) -> Compiled:
     """The code of ptxas's usual choices, or of those here that spill least."""
     best = _compile(source, name, target, folders)
-    if best.spills:
+    spilling = [u.name for u in best.usage if u.spills]
+    can_have_room = _with_room(source, spilling, _ROOM[0]) != source
+    if 0 < best.spills <= _FEW or (spilling and not can_have_room):
         best = _better(best, _compile(source, name, target, folders, (_SPARING,)))
     for blocks in _ROOM if best.spills else ():
         text = _with_room(source, [u.name for u in best.usage if u.spills], blocks)

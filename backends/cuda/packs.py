@@ -6,6 +6,7 @@ any length), so each such loop is printed twice: for packs, and one element at a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -307,7 +308,7 @@ class PackPrinter(FoldPrinter):
             self.scopes[-1][("index", axis.name)] = Entry(name, "int64_t")
             self._facts(axis)
             inside()
-            if any(_mentions(line, name) for line in self.lines[at:]):
+            if any(re.search(rf"\b{name}\b", line) for line in self.lines[at:]):
                 text = "    " * self.indent + f"const int64_t {name} = {begin} + e;"
                 self.lines.insert(at, text)
             else:
@@ -390,14 +391,3 @@ def _unconditional(found: Sequence[Expr]) -> set[Expr]:
         else:
             stack.extend(node.children)
     return sure
-
-
-def _mentions(line: str, name: str) -> bool:
-    at = line.find(name)
-    while at >= 0:
-        before = line[at - 1 : at]
-        after = line[at + len(name) : at + len(name) + 1]
-        if not (before.isalnum() or before == "_" or after.isalnum() or after == "_"):
-            return True
-        at = line.find(name, at + 1)
-    return False

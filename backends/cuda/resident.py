@@ -17,13 +17,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from opslib.errors import OpslibError
 from opslib.ir.binding import Binding
 from opslib.ir.dtypes import DType
 from opslib.ir.expr import Program
 
 from .cublaslt import BlasKernel
-from .gpu import Gpu, Launched
+from .gpu import Gpu, Launched, is_nvidias
 from .gpus import argument_of, configuration, imported_here, workspaces
 from .launch import CudaKernel, Steps, Value, Variant
 from .memory import (
@@ -214,11 +213,11 @@ class Record:
             if launch is None:
                 launch = self.aligned = self.prepare(addresses)
             launch(stream, addresses)
-        except OpslibError:
-            raise
         except Exception as error:
-            if type(error).__module__.startswith("torch"):
-                raise  # Its allocator's: it says more than we could.
+            # What torch's allocator says is more than we could, and a mistake of this
+            # package must not pass for the driver's.
+            if not is_nvidias(error):
+                raise
             raise here.error_of(error) from error
         return made[0] if self.pack is None else self.pack(made)
 

@@ -247,14 +247,18 @@ class SimtPrinter(StatementPrinter):
         return super()._prim(node)
 
     def is_positive(self, node: Expr) -> bool:
-        """Whether the integer is known to be above 0 here, itself or by its parts."""
+        """Whether the integer is known to be above 0 here, itself or by its parts.
+
+        Extents that are sums are known whole where a block exists; the printer of C
+        asks of a sum only what it is made of.
+        """
         return node in self.positive or super().is_positive(node)
 
     def _facts(self, axis: Axis) -> None:
         """Signs known inside a loop; all factors of its extent are positive."""
         super()._facts(axis)
         if axis.start is arith.integer(0):
-            self.positive |= set(_factors(axis.stop))
+            self.positive |= set(factors(axis.stop))
 
     # -- loops -------------------------------------------------------------------------
 
@@ -346,7 +350,7 @@ class SimtPrinter(StatementPrinter):
         count = arith.extent(axis)
         self.items = count if s.step is None else arith.ceildiv(count, s.step)
         name = self.names.fresh(axis.name)
-        for factor in _factors(axis.stop):
+        for factor in factors(axis.stop):
             if isinstance(factor, Prim) and factor.op == "floordiv":
                 self._counted(factor)
         start, stop = self._ends(axis)
@@ -418,9 +422,10 @@ class SimtPrinter(StatementPrinter):
         self.forget(lambda n: isinstance(n, Read) and n.tensor in written)
 
 
-def _factors(node: Expr) -> Iterator[Expr]:
+def factors(node: Expr) -> Iterator[Expr]:
+    """Of a product; a number that is none is its only one."""
     if isinstance(node, Prim) and node.op == "mul":
         for a in node.args:
-            yield from _factors(a)
+            yield from factors(a)
     else:
         yield node

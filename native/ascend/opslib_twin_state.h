@@ -131,7 +131,7 @@ struct Seen {
     uint32_t scope;
 };
 
-constexpr uint32_t kSeenLimit = 64, kSyncLines = 512, kArgumentLimit = 64;
+constexpr uint32_t kSeenLimit = 64, kSyncLines = 512, kArgumentLimit = 256;
 
 /* One core.  A block of a mix kernel has three: unit 0 is its cube core, 1 and 2 are its
  * vector cores. */

@@ -49,8 +49,10 @@ struct ops_bfloat {
 #include "opslib_cuda_memory.h"
 #include "opslib_cuda_team.h"
 #include "opslib_cuda_order.h"
+#if !defined(__HIPCC__) /* AMD's matrix units are not used */
 #include "opslib_cuda_contract.h"
 #include "opslib_cuda_group.h"
+#endif
 
 /* ------------------------------------------------------------- indices ---- */
 
@@ -63,7 +65,9 @@ OPS_INLINE int64_t ops_rest(int64_t a, int64_t b) {
     return (a | b) >> 32 ? a % b : (int64_t)((uint32_t)a % (uint32_t)b);
 }
 
+#if !defined(__HIPCC__)
 #include "opslib_cuda_attend.h"
+#endif
 #include "opslib_cuda_attend_rows.h"
 
 /* -------------------------------------------------------------- errors ---- */

@@ -24,6 +24,7 @@ _FEW = 4
 _Group = tuple[int, ...]
 _VARIABLE = re.compile(r"for \(\w+ (\w+) = ")
 _ASSIGNED = re.compile(r"(const )?(?:\w+ )?(\w+) [-+*/]?= (.*)")
+_CONSTANT = re.compile(r"const int64_t (\w+) = (.*);$")
 _NAMES = re.compile(r"[A-Za-z_]\w*")
 # A loop from 0 to `stop` with `stop`; in its body, what its first and last turn lack.
 _BEGIN = re.compile(r"const int64_t (\w+) = \w+ \* (\d+);")
@@ -105,7 +106,7 @@ def _plans(body: list[Node]) -> Iterator[Plan]:
         b for b, _ in found
         if b.kind != "scope" and b.head != "else" and id(b) not in settled
     ]  # fmt: skip
-    alike = _alike(blocks)
+    alike = _alike(blocks, _named(body))
     covers = _covers(body)
     for skipped in _subsets(body, alike):
         gone = frozenset(chain(*skipped))
@@ -285,16 +286,29 @@ def _choices(body: Sequence[Node], above: dict[int, bool]) -> Iterator[dict[int,
         yield from _choices(node.body, here)
 
 
-def _alike(blocks: Sequence[Block]) -> dict[str, _Group]:
+def _named(body: Sequence[Node]) -> dict[str, str]:
+    """What constants are, where that is no more than arithmetic."""
+    found: dict[str, str] = {}
+    for node in instructions(body):
+        made = _CONSTANT.match(node.text) if node.pipe == "S" else None
+        if made is not None and "GetValue" not in made[2]:
+            found[made[1]] = made[2]
+    return found
+
+
+def _alike(blocks: Sequence[Block], named: dict[str, str]) -> dict[str, _Group]:
     """Blocks that are skipped together, by the condition that they are under.
 
     The ranges of an operator are few: loops that end at the same place, whatever their
-    variables are called, run no turn in the same calls.
+    variables are called, and whatever the place is, run no turn in the same calls.
     """
+    known = {v: k for k, v in reversed(named.items())}
+    first = {name: known[value] for name, value in named.items()}
     found: dict[str, list[int]] = {}
     for block in blocks:
         name = _VARIABLE.match(block.head)
         head = re.sub(rf"\b{name[1]}\b", "", block.head) if name else block.head
+        head = _NAMES.sub(lambda m: first.get(m[0], m[0]), head)
         found.setdefault(head, []).append(id(block))
     return {head: tuple(ids) for head, ids in found.items()}
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from opslib.backends.cuda import nvrtc
 from opslib.backends.cuda.launch import unique_name
 from opslib.backends.cuda.lower import lower
+from opslib.backends.cuda.machine import Kernel
 from opslib.backends.cuda.nvrtc import Usage
 from opslib.backends.cuda.renderer import print_unit
-from opslib.backends.cuda.targets import TARGETS
+from opslib.backends.cuda.targets import TARGETS, GpuTarget
 
 from opslib.dispatch.handle import Handle
 from opslib.dispatch.inspection import sample_program
@@ -24,8 +25,13 @@ DTYPES = ("float32", "float16", "bfloat16", "int32", "int8")
 # Lines of the report of ptxas, and those of them that complain (C7515 and others).
 _REPORT = re.compile(r"\s*(ptxas (info )?\s*[:.]|\d+ bytes stack frame)")
 _LOSS = re.compile(r"[Ww]arning|Potential Performance Loss")
+# Kernels of a unit, and lines of those that share one: to parse the headers costs as
+# much as a dozen of them. Longer ones take ptxas seconds.
+UNIT, LINES = 16, 150
 # Forms that keep a tile of sums in registers: there a spill is in the innermost loop.
 _TILES = ("_large", "_small", "_wide")
+# An operator, a type, and what it becomes.
+Lowered = tuple[str, str, Kernel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +78,69 @@ def survey(
 
     So a run that was cut short goes on where it was.
     """
-    return [one(*pair, a) for a in architectures for pair in work]
+    return [f for a in architectures for f in _survey(work, TARGETS[a])]
 
 
-def one(name: str, dtype: str, architecture: str) -> Found:
-    """A typical call of an operator, compiled."""
-    target = TARGETS[architecture]
+def _survey(work: Sequence[tuple[str, str]], target: GpuTarget) -> Iterator[Found]:
+    short: list[Lowered] = []
+    for name, dtype in work:
+        kernel = _lowered(name, dtype, target)
+        if sum(len(x.body) for x in kernel.launches) > LINES:
+            yield alone((name, dtype, kernel), target)
+            continue
+        short.append((name, dtype, kernel))
+        if len(short) == UNIT:
+            yield from together(short, target)
+            short = []
+    yield from together(short, target)
+
+
+def _lowered(name: str, dtype: str, target: GpuTarget) -> Kernel:
+    """A typical call of an operator."""
     program = sample_program(Handle(name), dtype)
     tensors = (*program.inputs, *program.outputs)
     layout = {t.name: "contiguous-inner" for t in tensors}
-    made = lower(program, layout, target, unique_name(program, ("c",)))
-    tensor = any("on tensor cores" in note for note in made.notes)
-    where = (name, dtype, architecture, made.skeleton)
+    return lower(program, layout, target, unique_name(program, ("c",)))
+
+
+def together(work: Sequence[Lowered], target: GpuTarget) -> list[Found]:
+    """Kernels as one unit; alone, as users have them, where anything is wrong."""
+    if not work:
+        return []
+    unit = f"survey_{work[0][2].name}"
     try:
-        compiled = nvrtc.compile_text(print_unit([made]), made.name, target)
+        compiled = nvrtc.compile_text(print_unit([k for *_, k in work]), unit, target)
+    except CompileError:
+        return [alone(x, target) for x in work]
+    if compiled.spills or complaints(compiled.log):
+        return [alone(x, target) for x in work]
+    return [_found(x, target, compiled.usage) for x in work]
+
+
+def alone(work: Lowered, target: GpuTarget) -> Found:
+    """One kernel."""
+    name, dtype, kernel = work
+    try:
+        compiled = nvrtc.compile_text(print_unit([kernel]), kernel.name, target)
     except CompileError as error:
-        return Found(*where, complaints=(error.message,))
-    said = complaints(compiled.log)
-    wanted = {launch.name for launch in made.launches}
-    missing = wanted - {u.name for u in compiled.usage}
-    said += tuple(f"{name} is not in the report" for name in sorted(missing))
-    return Found(*where, compiled.usage, tensor, said)
+        said = (error.message,)
+        return Found(name, dtype, target.name, kernel.skeleton, complaints=said)
+    return _found(work, target, compiled.usage, complaints(compiled.log))
+
+
+def _found(
+    work: Lowered,
+    target: GpuTarget,
+    usage: Sequence[Usage],
+    said: tuple[str, ...] = (),
+) -> Found:
+    name, dtype, kernel = work
+    tensor = any("on tensor cores" in note for note in kernel.notes)
+    wanted = {launch.name for launch in kernel.launches}
+    own = tuple(u for u in usage if u.name in wanted)
+    missing = wanted - {u.name for u in own}
+    said += tuple(f"{x} is not in the report" for x in sorted(missing))
+    return Found(name, dtype, target.name, kernel.skeleton, own, tensor, said)
 
 
 def complaints(log: str) -> tuple[str, ...]:

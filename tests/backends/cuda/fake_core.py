@@ -34,6 +34,8 @@ KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+
 class CUDAError(Exception):
     """As `cuda.core` raises them; the class has no public name there either."""
 
+    __module__ = "cuda.core._utils.cuda_utils"
+
 
 class World:
     """All state of the fake; a new one for each test."""

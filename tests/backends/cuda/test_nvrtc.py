@@ -156,9 +156,12 @@ def test_room_is_made_only_for_what_spills_and_does_not_say_its_own() -> None:
     assert nvrtc._with_room(ROOMY, ["b"], 2) == ROOMY
 
 
-def test_room_is_made_until_nothing_spills(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two blocks for each multiprocessor, then one."""
-    left = {"256": 30, "256, 2": 10, "256, 1": 0}
+@pytest.mark.parametrize(("first", "sparing"), [(30, True), (300, False)])
+def test_room_is_made_until_nothing_spills(
+    monkeypatch: pytest.MonkeyPatch, first: int, sparing: bool
+) -> None:
+    """Two blocks for each multiprocessor, then one; sparingly before if few spill."""
+    left = {"256": first, "256, 2": 10, "256, 1": 0}
     asked: list[str] = []
 
     def compiles(source: str, *_: Any) -> Compiled:
@@ -170,7 +173,7 @@ def test_room_is_made_until_nothing_spills(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(nvrtc, "_compile", compiles)
     assert nvrtc._without_spills(ROOMY, "k", SM_90, ()).spills == 0
-    assert asked == ["256", "256", "256, 2", "256, 1"]
+    assert asked == ["256"] * (1 + sparing) + ["256, 2", "256, 1"]
 
 
 def test_the_sparing_level_is_one_that_ptxas_knows(compiler: None) -> None:

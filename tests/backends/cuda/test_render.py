@@ -20,6 +20,7 @@ from opslib.backends.cuda.machine import Kernel, Launch
 from opslib.backends.cuda.targets import TARGETS
 
 import opslib
+from opslib.dispatch import judging
 from opslib.ir.expr import Program, Scalar, walk
 from opslib.lowering.numbers import number
 
@@ -429,6 +430,21 @@ def test_warps_of_64_lanes(name: str, shape: tuple[int, int]) -> None:
     kernel.launch(found.arrays, [out], found.sizes, found.scalars)
     wanted = getattr(opslib, name)(x.astype("f8"), axis=1, backend="numpy")
     np.testing.assert_allclose(out, wanted, rtol=1e-5, atol=1e-4)
+
+
+@needs_simulator
+def test_attention_in_pieces_by_warps_of_64_lanes() -> None:
+    """A block joins half as many rows as one of 32 lanes does."""
+    q, k, v = normal(4, 9, 8), normal(4, 1000, 8), normal(4, 1000, 8)
+    handle = opslib.scaled_dot_product_attention.handle
+    program, binding, inputs = judging.prepared(handle, (q, k, v, None), {})
+    kernel = CudaKernel(program, simulator.Simulator(TARGETS["gfx942"]))
+    out = np.zeros(binding.outputs[0].view.extents, np.float32)
+    given = [inputs[t.name] for t in program.inputs]
+    kernel.launch(given, [out], binding.sizes, binding.scalars)
+    wide = (x.astype("f8") for x in (q, k, v))
+    wanted = opslib.scaled_dot_product_attention(*wide, backend="numpy")
+    np.testing.assert_allclose(out.reshape(4, 9, 8), wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_parameters_are_all_there() -> None:

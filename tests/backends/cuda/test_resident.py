@@ -246,6 +246,22 @@ def test_errors_name_the_operator(fake: Any, torch: Any) -> None:
     assert np.allclose(calls((a,)).read(), np.exp(x))
 
 
+def test_mistakes_are_not_blamed_on_the_driver(fake: Any, torch: Any) -> None:
+    """Nor is what torch says of its memory put in other words; prepared or not."""
+    a = torch.tensor(x)
+    calls = prepared("exp", a)
+
+    def fails(*_: Any) -> Any:
+        raise ZeroDivisionError("a mistake")
+
+    (record,) = calls._records.values()
+    record.empty = (fails,)
+    with pytest.raises(ZeroDivisionError, match="a mistake"):
+        calls((a,))
+    with pytest.raises(ZeroDivisionError), record.here.explained():
+        fails()
+
+
 @pytest.mark.parametrize("fake", [2], indirect=True)
 def test_another_current_device_is_left_to_the_slow_path(fake: Any, torch: Any) -> None:
     a = torch.tensor(x)

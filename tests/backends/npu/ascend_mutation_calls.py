@@ -247,13 +247,20 @@ def _numbers(rng: np.random.Generator, shape: tuple[int, ...], special: bool) ->
     return np.where(rng.random(shape) < rng.choice((0.1, 0.6)), those, made)
 
 
-def _array(dtype: Any, shape: tuple[int, ...], rng: Any, free: int) -> Any:
+def _array(
+    dtype: Any, shape: tuple[int, ...], rng: Any, free: int, alone: float | None
+) -> Any:
+    """`alone`: what all floats of the call are."""
+    if dtype.is_float and alone is not None:
+        return np.full(shape, alone).astype(dtype.numpy)
     if dtype.is_float:
         return _numbers(rng, shape, free % 2 == 1).astype(dtype.numpy)
     if dtype == BOOL and rng.random() < 0.3:
         # No row that is masked in part.
         return np.full(shape, rng.random() < 0.5)
-    return rng.integers(0, 2 if dtype == BOOL else 1, shape).astype(dtype.numpy)
+    # Lengths of more than nothing, and places beyond the first.
+    most = 2 if dtype == BOOL else rng.choice((1, 1, 2, 4))
+    return rng.integers(0, most, shape).astype(dtype.numpy)
 
 
 def _sizes(
@@ -321,7 +328,8 @@ def resized(
 ) -> Call | None:
     """A call of a program with any sizes, though its operator may refuse them.
 
-    Integers are zeros, which are valid indices as long as there is something to index.
+    Integers are small, or zeros, which are valid indices as long as there is something
+    to index.
     With `near` most sizes are those of that call.
     """
     rng = random.Random(free)
@@ -354,7 +362,10 @@ def resized(
         return None
     numbers = np.random.default_rng(free)
     with np.errstate(over="ignore"):
-        arrays = [_array(t.dtype, found[t.name], numbers, free) for t in program.inputs]
+        alone = rng.choice(_SPECIAL[2:5]) if rng.random() < 0.3 else None
+        arrays = [
+            _array(t.dtype, found[t.name], numbers, free, alone) for t in program.inputs
+        ]
     outputs = {t.name: found[t.name] for t in program.outputs}
     return Call(program, arrays, chosen, scalars, outputs, natural=False)
 

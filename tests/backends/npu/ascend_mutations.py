@@ -57,12 +57,26 @@ def _smallest_first(calls: Iterator[Call]) -> Iterator[Call]:
         yield from sorted(batch, key=elements)
 
 
+def _is_last(rows: Sequence[str], line: int, is_half: bool) -> bool:
+    """Whether no flag is set behind it, and no loop leads back to it."""
+    level = 8 if is_half else 4
+    if len(rows[line - 1]) - len(rows[line - 1].lstrip()) != level:
+        return False
+    end = level - 4
+    while len(rows[line]) - len(rows[line].lstrip()) != end or not rows[line]:
+        if "SetFlag<" in rows[line] or "PipeBarrier<" in rows[line]:
+            return False
+        line += 1
+    return True
+
+
 class _Judge:
     """What is known so far of a kernel's lines.
 
     Attributes:
         left: lines that were not noticed yet, and the launch of each.
-        drains: those that ran, and whether they only emptied a flag each time.
+        last: those behind which no flag is set.
+        drains: of lines that ran: one of `last` that only emptied a flag each time.
         spare: whether they ordered nothing new each time.
         tried: how often they were dropped in a run of a kind.
         ran: some calls that came to a line.
@@ -74,6 +88,10 @@ class _Judge:
         self.kernel = kernel
         self.found = Verdict(source.handle.name, source.dtype, kernel.made.name)
         self.left = {n: k for k, lines in enumerate(kernel.lines) for n in lines}
+        self.last = {
+            n for k, lines in enumerate(kernel.lines) for n in lines
+            if _is_last(kernel.text, n, kernel.made.launches[k].unit == "mix")
+        }  # fmt: skip
         self.drains: dict[int, bool] = {}
         self.spare: dict[int, bool] = {}
         self.tried: Counter[Any] = Counter()
@@ -115,7 +133,8 @@ class _Judge:
         # All of its runs count.
         drain, redundant = line in said.drains, line in said.redundant
         if drain or redundant:
-            self.drains[line] = drain and self.drains.get(line, True)
+            ends = drain and line in self.last
+            self.drains[line] = ends and self.drains.get(line, True)
             self.spare[line] = redundant and self.spare.get(line, True)
             return
         self.drains[line] = False
@@ -255,11 +274,17 @@ def rate(found: Sequence[Verdict]) -> str:
     missed = sum(len(v.missed) for v in found)
     drains = sum(len(v.drains) for v in found)
     own = sum(not v.alike for v in found)
-    races = sum(kind == "race" for v in found for kind in v.caught.values())
     return (
         f"{len(found)} kernels of {own} shapes: {caught} of {caught + missed} waits "
-        f"and barriers are noticed when dropped ({races} as a race), {drains} more "
-        f"only empty a flag; {sum(v.calls for v in found)} calls, "
+        f"and barriers are noticed when dropped, {drains} more only empty a flag"
+    )
+
+
+def cost(found: Sequence[Verdict]) -> str:
+    """What that took, in a line."""
+    races = sum(kind == "race" for v in found for kind in v.caught.values())
+    return (
+        f"{races} noticed as a race; {sum(v.calls for v in found)} calls, "
         f"{sum(v.drops for v in found)} runs with a line dropped"
     )
 
@@ -272,27 +297,36 @@ def markdown(found: Sequence[Verdict], whole: int) -> str:
         "",
         f"{done} of {whole} operators with their dtypes (float32, float16), with the",
         "kernels that calls of their signatures most often come to. Kernels are made",
-        "with the least tiles, which changes no flag, and called with sizes around",
-        "their own tile and block lengths. A wait or a barrier is *noticed* when the",
-        "twin has a finding in some call while the line orders nothing; the others are",
-        "only there to empty a flag at the end. Kernels that differ only in what the",
-        "vector unit computes are judged once: *as* names the other.",
+        "with the least tiles and blocks, which changes no flag, and called with sizes",
+        "around their own tile and block lengths. A wait or a barrier is *noticed*",
+        "when the twin has a finding in some call while the line orders nothing; the",
+        "others are only there to empty a flag at the end. Waits for other cores count",
+        "as well. Kernels that differ only in what the vector unit computes are judged",
+        "once: *as* names the other.",
         "",
         f"{rate(found)}.",
         "",
         "Made by the deep test of `test_ascend_mutation_catalogue.py`.",
         "",
-        "| kernel | noticed | of | by race, overtaken, other | drains | calls | as |",
-        "|---|---|---|---|---|---|---|",
+        "| kernel | noticed | of | only empty a flag | as |",
+        "|---|---|---|---|---|",
     ]
-    for v in found:
-        kinds = list(v.caught.values())
-        races, late = kinds.count("race"), kinds.count("overtaken")
-        other = len(kinds) - races - late
-        lines.append(
-            f"| {v.name} | {len(kinds)} | {len(kinds) + len(v.missed)} | {races}, "
-            f"{late}, {other} | {len(v.drains)} | {v.calls} | {v.alike} |"
-            if not v.alike
-            else f"| {v.name} | | | | | | {v.alike} |"
+    return "\n".join([*lines, *_rows(found)]) + "\n"
+
+
+def _rows(found: Sequence[Verdict]) -> list[str]:
+    """By name; of kernels that are alike the first one, whichever was judged."""
+    judged = {v.name: v for v in found if not v.alike}
+    names: dict[str, str] = {}
+    rows = []
+    for v in sorted(found, key=lambda v: v.name):
+        model = judged[v.alike or v.name]
+        first = names.setdefault(model.name, v.name)
+        if first != v.name:
+            rows.append(f"| {v.name} | | | | {first} |")
+            continue
+        caught, missed = len(model.caught), len(model.missed)
+        rows.append(
+            f"| {v.name} | {caught} | {caught + missed} | {len(model.drains)} | |"
         )
-    return "\n".join(lines) + "\n"
+    return rows

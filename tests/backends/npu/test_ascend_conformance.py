@@ -44,6 +44,11 @@ DEEP = [
 ]
 
 
+# Of a softmax, an exp2 or a tail of erfc random elements (case 1) prove nothing in
+# float16: most results are below its least number, and their bounds above them. Cases 3
+# and 4, of one-hot elements and of some far apart, do, but for erfc.
+
+
 def hold(
     device: str,
     dtype: str,
@@ -63,6 +68,9 @@ def hold(
         if not known.is_known(o)
     ]
     assert not failed, "\n".join(failed)
+    if operators is not None:
+        nothing = [o for o in report.outcomes if o.state == "untested" and o.vacuous]
+        assert not nothing, f"no case proves anything: {[o.operator for o in nothing]}"
     # A device that refuses everything would pass as well.
     if (device, dtype) != ("npu:ascend-sim:2002", "bfloat16"):
         passed = [o for o in report.outcomes if o.state == "pass"]
@@ -71,11 +79,10 @@ def hold(
 
 @pytest.mark.parametrize(("device", "dtype"), WAYS)
 def test_slice(device: str, dtype: str) -> None:
-    hold(device, dtype, (1,), SLICE)
+    hold(device, dtype, (1, 3) if dtype == "float16" else (1,), SLICE)
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize(("device", "dtype"), DEEP)
 def test_catalogue(device: str, dtype: str) -> None:
-    # In float16 random elements prove nothing of a softmax; in cases 3 and 4 they do.
     hold(device, dtype, (1, 3, 4))

@@ -47,6 +47,16 @@ def test_equal_ranges_are_empty_together() -> None:
     assert skipped(two_ranges("n", "n")) == {(True, True), (False, False)}
 
 
+def test_constants_of_one_value_are_one_place() -> None:
+    """Only then are few enough ranges left to try all of them together."""
+    launch = two_ranges("whole", "whole_1")
+    launch.body[:0] = [
+        Instruction("S", f"const int64_t {name} = n / 4 * 4;")
+        for name in ("whole", "whole_1")
+    ]
+    assert skipped(launch) == {(True, True), (False, False)}
+
+
 @pytest.mark.parametrize(("first", "second"), [("n", "n"), ("n", "k")])
 def test_no_flag_can_be_overtaken(first: str, second: str) -> None:
     launch = two_ranges(first, second)
@@ -141,7 +151,7 @@ def test_only_the_last_of_turns_by_twos_is_without_the_second() -> None:
 
 # What each taught: two parts of one event of which neither needs the other; parts of a
 # block; an axis of one element; rows of an outer loop in both branches; a diagonal
-# longer than a block; rows with nothing in them.
+# longer than a block; rows with nothing in them; folds of nothing, of no rows.
 KERNELS = [
     ("apply_rotary", "float32"),
     ("diag", "float32"),
@@ -149,6 +159,7 @@ KERNELS = [
     ("reshape_and_cache", "float16"),
     ("trace", "float32"),
     ("masked_softmax", "float16"),
+    ("var", "float32"),
 ]
 
 
