@@ -292,7 +292,8 @@ TRACED = (
 def is_traced(array: Any) -> bool:
     """Whether JAX is tracing the array, so that its elements are not known."""
     jax: Any = sys.modules.get("jax")
-    return jax is not None and isinstance(array, jax.core.Tracer)
+    tracer = getattr(getattr(jax, "core", None), "Tracer", None)  # (None: importing.)
+    return tracer is not None and isinstance(array, tracer)
 
 
 def untraced() -> AbstractContextManager[Any]:
@@ -305,7 +306,10 @@ def untraced() -> AbstractContextManager[Any]:
     # traces anything yet.
     jax: Any = sys.modules.get("jax")
     evaluated = getattr(jax, "ensure_compile_time_eval", None)
-    if evaluated is None or not is_traced(jax.numpy.zeros(())):
+    numpy = getattr(jax, "numpy", None)
+    if evaluated is None or not hasattr(numpy, "zeros"):
+        return nullcontext()
+    if not is_traced(numpy.zeros(())):
         return nullcontext()
     return cast(AbstractContextManager[Any], evaluated())
 

@@ -119,7 +119,8 @@ def provided_for(
     backend: Backend, device: Device, program: Program
 ) -> Sequence[ProvidedKernel]:
     """Kernels of vendors' libraries, from the cache; see `Provides`."""
-    if not isinstance(backend, Provides):
+    # (The protocol alone is not asked: Python remembers a yes for a class.)
+    if not isinstance(backend, Provides) or not hasattr(backend, "provided"):
         return ()
     made: Sequence[ProvidedKernel] = libraries.once(
         (device.name, program), lambda: tuple(backend.provided(program, device))
