@@ -306,7 +306,7 @@ def untraced() -> AbstractContextManager[Any]:
     # traces anything yet.
     jax: Any = sys.modules.get("jax")
     evaluated = getattr(jax, "ensure_compile_time_eval", None)
-    numpy = getattr(jax, "numpy", None)
+    numpy: Any = getattr(jax, "numpy", None)
     if evaluated is None or not hasattr(numpy, "zeros"):
         return nullcontext()
     if not is_traced(numpy.zeros(())):
