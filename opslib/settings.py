@@ -5,11 +5,11 @@ A misspelt setting that is ignored does the opposite of what was asked for, quie
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Collection
 
 from opslib.errors import ArgumentError
+from opslib.spelling import did_you_mean
 
 
 def words(variable: str, allowed: Collection[str]) -> frozenset[str]:
@@ -23,12 +23,11 @@ def words(variable: str, allowed: Collection[str]) -> frozenset[str]:
         return frozenset()
     found = frozenset(word.strip() for word in text.split(","))
     for word in sorted(found - frozenset(allowed)):
-        close = difflib.get_close_matches(word, allowed, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
         raise ArgumentError(
             f"{variable}={text!r}: there is no {word!r}",
             code="E1013",
-            help=f"{hint}allowed: {', '.join(allowed)}; or unset it",
+            help=f"{did_you_mean(word, allowed)} allowed: {', '.join(allowed)}; or "
+            "unset it".strip(),
         )
     return found
 

@@ -40,15 +40,25 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return compare
 
 
-@pytest.fixture(scope="session")
-def programs() -> ModuleType:
-    """The module programs.py: programs of shipped specs, bound to arrays."""
-    name = "opslib_test_programs"
+def _loaded(path: Path) -> ModuleType:
+    name = f"opslib_test_{path.stem}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, TESTS / "programs.py")
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def load_module() -> Callable[[Path], ModuleType]:
+    """A helper module of some tests, loaded once: test folders are not on sys.path."""
+    return _loaded
+
+
+@pytest.fixture(scope="session")
+def programs() -> ModuleType:
+    """The module programs.py: programs of shipped specs, bound to arrays."""
+    return _loaded(TESTS / "programs.py")

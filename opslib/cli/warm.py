@@ -9,12 +9,12 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from opslib._public import spec_library
 from opslib.cli import terminal
 from opslib.cli.ops import entries
 from opslib.dispatch.handle import Handle
 from opslib.errors import ArgumentError
 from opslib.runtime import registry
+from opslib.testing.names import checked_dtype, checked_operator
 from opslib.testing.signature import dtypes_of
 from opslib.tuning.warm import Warmed, warm
 
@@ -63,7 +63,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _wanted(given: argparse.Namespace) -> list[tuple[Handle, str]]:
-    dtypes = given.dtype or ["float32"]
+    dtypes = [checked_dtype(d) for d in given.dtype or ["float32"]]
     names = given.op
     if not names:
         names = [e.name for e in entries() if given.group in (None, e.group)]
@@ -73,16 +73,9 @@ def _wanted(given: argparse.Namespace) -> list[tuple[Handle, str]]:
                 code="E0705",
                 help="groups: " + ", ".join(sorted({e.group for e in entries()})),
             )
-    library = spec_library()
     pairs = []
     for name in names:
-        if name not in library:
-            raise ArgumentError(
-                f"there is no operator {name!r}",
-                code="E0705",
-                help="opslib ops lists them",
-            )
-        handle = Handle(name)
+        handle = Handle(checked_operator(name))
         taken = dtypes_of(handle.operator)
         if given.op and not set(dtypes) & set(taken):
             raise ArgumentError(

@@ -24,6 +24,7 @@ from opslib.ir.expr import (
     Size,
     walk,
 )
+from opslib.ir.polynomial import added, multiplied, scaled
 
 Polynomial = dict[tuple[Expr, ...], int]
 
@@ -39,13 +40,13 @@ def polynomial(node: Expr) -> Polynomial | None:
             left, right = polynomial(x), polynomial(y)
             if left is None or right is None:
                 return None
-            return plus(left, right if node.op == "add" else times(right, {(): -1}))
+            return added(left, right if node.op == "add" else scaled(right, -1))
         case Prim("mul", (x, y)):
             left, right = polynomial(x), polynomial(y)
             return None if left is None or right is None else times(left, right)
         case Prim("neg", (x,)):
             inner = polynomial(x)
-            return None if inner is None else times(inner, {(): -1})
+            return None if inner is None else scaled(inner, -1)
         case Cast(value, dtype) if dtype.bits == 64 and value.dtype.is_integer:
             return polynomial(value)
         case Size() | Scalar() | Index():
@@ -55,27 +56,14 @@ def polynomial(node: Expr) -> Polynomial | None:
     return {(node,): 1}
 
 
-def plus(x: Polynomial, y: Polynomial) -> Polynomial:
-    """Sum."""
-    result = dict(x)
-    for atoms, factor in y.items():
-        result[atoms] = result.get(atoms, 0) + factor
-    return {k: v for k, v in result.items() if v}
-
-
 def minus(x: Polynomial, y: Polynomial) -> Polynomial:
     """Difference."""
-    return plus(x, times(y, {(): -1}))
+    return added(x, scaled(y, -1))
 
 
 def times(x: Polynomial, y: Polynomial) -> Polynomial:
     """Product."""
-    result: Polynomial = {}
-    for a, v in x.items():
-        for b, w in y.items():
-            key = tuple(sorted(a + b, key=id))
-            result[key] = result.get(key, 0) + v * w
-    return {k: v for k, v in result.items() if v}
+    return multiplied(x, y, id)
 
 
 def constant(value: int) -> Polynomial:
@@ -95,12 +83,12 @@ def split(
     for atoms, factor in value.items():
         indices = [a for a in atoms if isinstance(a, Index) and a.name in loose]
         if not indices:
-            rest = plus(rest, {atoms: factor})
+            rest = added(rest, {atoms: factor})
         elif len(indices) == 1:
             others = tuple(a for a in atoms if a is not indices[0])
             name = indices[0].name
             found = coefficients.get(name, {})
-            coefficients[name] = plus(found, {others: factor})
+            coefficients[name] = added(found, {others: factor})
         else:
             return None
     return coefficients, rest

@@ -10,6 +10,7 @@ from opslib.codegen.array_code import Code, call, method, name, subscript
 from opslib.codegen.array_integers import Polynomial
 from opslib.codegen.array_value import Value, union
 from opslib.ir.expr import Cast, Expr, Fold, Order, Read, Scan, Select, walk
+from opslib.ir.polynomial import added
 from opslib.ir.ranges import within
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ def _affine(
     step = coefficient[()]
     if step == -1:
         # rest - start down to rest - stop + 1.
-        low = integers.plus(integers.minus(rest, stop), {(): 1})
-        high = integers.plus(integers.minus(rest, start), {(): 1})
+        low = added(integers.minus(rest, stop), {(): 1})
+        high = added(integers.minus(rest, start), {(): 1})
     elif step > 0:
-        low = integers.plus(rest, integers.times(start, {(): step}))
-        high = integers.plus(rest, integers.times(stop, {(): step}))
+        low = added(rest, integers.times(start, {(): step}))
+        high = added(rest, integers.times(stop, {(): step}))
     else:
         return None
     full = low == {} and high == size

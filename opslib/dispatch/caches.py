@@ -119,8 +119,7 @@ def provided_for(
     backend: Backend, device: Device, program: Program
 ) -> Sequence[ProvidedKernel]:
     """Kernels of vendors' libraries, from the cache; see `Provides`."""
-    # (The protocol alone is not asked: Python remembers a yes for a class.)
-    if not isinstance(backend, Provides) or not hasattr(backend, "provided"):
+    if not isinstance(backend, Provides):
         return ()
     made: Sequence[ProvidedKernel] = libraries.once(
         (device.name, program), lambda: tuple(backend.provided(program, device))

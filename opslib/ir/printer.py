@@ -37,7 +37,7 @@ from opslib.ir.expr import (
 from opslib.ir.monoid import Monoid
 
 # Binding strength; a looser operand of a tighter operator gets parentheses.
-_INFIX = {
+INFIX = {
     "or": ("or", 1),
     "and": ("and", 2),
     "lt": ("<", 4),
@@ -89,8 +89,8 @@ def _one(node: Expr, texts: dict[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"{name}:{dtype}", _ATOM
         case Read(tensor, indices):
             return f"{tensor}[{many(indices)}]", _ATOM
-        case Prim(op, args, dtype) if op in _INFIX and len(args) == 2:
-            sign, level = _INFIX[op]
+        case Prim(op, args, dtype) if op in INFIX and len(args) == 2:
+            sign, level = INFIX[op]
             left, right = text(args[0], level), text(args[1], level + 1)
             return f"{left} {sign} {right}", level
         case Prim(op, args):

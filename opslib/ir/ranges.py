@@ -12,6 +12,7 @@ from opslib.ir.expr import (
     Size,
     free_indices,
 )
+from opslib.ir.polynomial import added, multiplied, scaled
 
 # A polynomial in sizes and indices: sorted tuple of atoms -> integer coefficient.
 Polynomial = dict[tuple[str, ...], int]
@@ -35,7 +36,7 @@ def within(
     value, size = _polynomial(node, atoms=True), _polynomial(extent)
     if value is None or size is None:
         return False
-    room = _add(_add(size, _scale(value, -1)), {(): -1})
+    room = added(added(size, scaled(value, -1)), {(): -1})
     known = [{}, *_facts(path)]
     return all(_follows(goal, known, extents) for goal in (value, room))
 
@@ -46,7 +47,7 @@ def _follows(
     """Whether `goal` >= 0: it is one of what is known to be, plus something >= 0."""
     positive = {e.name for e in extents.values() if isinstance(e, Size)}
     for fact in known:
-        rest = _extreme(_add(goal, _scale(fact, -1)), extents, lowest=True)
+        rest = _extreme(added(goal, scaled(fact, -1)), extents, lowest=True)
         if rest is not None and _nonnegative(rest, positive):
             return True
     return False
@@ -67,13 +68,13 @@ def _facts(path: Sequence[Expr]) -> list[Polynomial]:
             left, right = sides
             if left is None or right is None or not condition.args[0].dtype.is_integer:
                 continue
-            above = _add(right, _scale(left, -1))  # of left <= right
+            above = added(right, scaled(left, -1))  # of left <= right
             if condition.op in ("lt", "le", "eq"):
                 strict = -1 if condition.op == "lt" else 0
-                found.append(_add(above, {(): strict}))
+                found.append(added(above, {(): strict}))
             if condition.op in ("gt", "ge", "eq"):
                 strict = -1 if condition.op == "gt" else 0
-                found.append(_add(_scale(above, -1), {(): strict}))
+                found.append(added(scaled(above, -1), {(): strict}))
     return found
 
 
@@ -111,30 +112,10 @@ def _polynomial(node: Expr, atoms: bool = False) -> Polynomial | None:
             if left is None or right is None:
                 return None
             if node.op == "mul":
-                return _multiply(left, right)
-            return _add(left, right if node.op == "add" else _scale(right, -1))
+                return multiplied(left, right)
+            return added(left, right if node.op == "add" else scaled(right, -1))
     # Nodes are interned: one expression has one id while it lives.
     return {(f"x:{id(node)}",): 1} if atoms else None
-
-
-def _add(x: Polynomial, y: Polynomial) -> Polynomial:
-    result = dict(x)
-    for key, value in y.items():
-        result[key] = result.get(key, 0) + value
-    return {k: v for k, v in result.items() if v}
-
-
-def _scale(x: Polynomial, factor: int) -> Polynomial:
-    return {k: v * factor for k, v in x.items()}
-
-
-def _multiply(x: Polynomial, y: Polynomial) -> Polynomial:
-    result: Polynomial = {}
-    for a, v in x.items():
-        for b, w in y.items():
-            key = tuple(sorted(a + b))
-            result[key] = result.get(key, 0) + v * w
-    return {k: v for k, v in result.items() if v}
 
 
 def _extreme(
@@ -146,7 +127,7 @@ def _extreme(
         indices = [a for a in key if a.startswith("i:")]
         sizes = tuple(a for a in key if not a.startswith("i:"))
         if not indices:
-            result = _add(result, {key: coefficient})
+            result = added(result, {key: coefficient})
             continue
         if len(indices) > 1:
             return None
@@ -157,8 +138,8 @@ def _extreme(
         last = _polynomial(extent) if extent is not None else None
         if last is None:
             return None
-        term = _multiply({sizes: coefficient}, _add(last, {(): -1}))
-        result = _add(result, term)
+        term = multiplied({sizes: coefficient}, added(last, {(): -1}))
+        result = added(result, term)
     return result
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from opslib.language.checker_scope import Context, Scope, is_dtype, is_tensor
-from opslib.language.checker_signature import did_you_mean
 from opslib.language.functions import (
     DTYPE_FUNCTIONS,
     DTYPES,
@@ -30,6 +29,7 @@ from opslib.language.syntax import (
     String,
 )
 from opslib.language.tree import children
+from opslib.spelling import did_you_mean
 
 
 def fits_primitive(node: Apply) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from opslib.language.checker_expressions import check_expression
 from opslib.language.checker_scope import Context, Scope, axes_text
-from opslib.language.checker_signature import did_you_mean
 from opslib.language.functions import DTYPES
 from opslib.language.syntax import (
     Clauses,
@@ -19,6 +18,7 @@ from opslib.language.syntax import (
     TensorType,
     Workload,
 )
+from opslib.spelling import did_you_mean
 
 
 def check_clauses(context: Context, clauses: Clauses) -> None:

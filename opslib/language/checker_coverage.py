@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from opslib.language.checker_scope import Context
-from opslib.language.checker_signature import did_you_mean
 from opslib.language.pieces import find_example, is_piece
 from opslib.language.syntax import (
     Binder,
@@ -16,6 +15,7 @@ from opslib.language.syntax import (
     Span,
     Target,
 )
+from opslib.spelling import did_you_mean
 
 
 def check_coverage(context: Context) -> None:

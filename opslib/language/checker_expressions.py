@@ -20,7 +20,7 @@ from opslib.language.checker_scope import (
     size_as_index,
     unknown_name,
 )
-from opslib.language.checker_signature import check_classes, did_you_mean, names_in
+from opslib.language.checker_signature import check_classes, names_in
 from opslib.language.syntax import (
     Along,
     Apply,
@@ -42,6 +42,7 @@ from opslib.language.syntax import (
     String,
 )
 from opslib.language.tree import children
+from opslib.spelling import did_you_mean
 
 
 def check_expression(context: Context, scope: Scope, node: Expression) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from opslib.language.checker_signature import Report, Signature, did_you_mean
+from opslib.language.checker_signature import Report, Signature
 from opslib.language.diagnostics import Diagnostic
 from opslib.language.functions import DTYPES
 from opslib.language.syntax import (
@@ -22,6 +22,7 @@ from opslib.language.syntax import (
     TensorType,
     Unary,
 )
+from opslib.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

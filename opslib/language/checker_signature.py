@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -34,6 +33,7 @@ from opslib.language.syntax import (
     Unary,
 )
 from opslib.language.tree import children
+from opslib.spelling import did_you_mean
 
 Report = Callable[[Diagnostic], None]
 
@@ -68,15 +68,6 @@ class Signature:
             ("a dtype", self.dtypes),
         )
         return next((kind for kind, names in tables if name in names), "")
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A help text naming the closest of `known`, or an empty string."""
-    candidates = list(dict.fromkeys(known))[:2000]  # difflib takes its time
-    close = difflib.get_close_matches(name, candidates, 1, 0.6)
-    if not close:
-        close = [c for c in candidates if c.lower() == name.lower()][:1]
-    return f"did you mean '{close[0]}'?" if close else ""
 
 
 def names_in(node: Node) -> Iterable[Name]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -26,6 +25,7 @@ from opslib.language.syntax import (
     Upstream,
     Workload,
 )
+from opslib.spelling import did_you_mean
 
 COMBINES = ("add", "mul", "max", "min", "set")
 BOUNDS = ("raise", "clamp")
@@ -100,9 +100,8 @@ def parse_statement(cursor: Cursor, body: Body) -> None:
         if cursor.peek(1).kind == "newline":
             cursor.advance()
             cursor.unexpected("'=' or a clause")
-        close = difflib.get_close_matches(kind, _CLAUSES, 1)
-        help = f"did you mean '{close[0]}'?" if close else "the clauses are "
-        help += "" if close else ", ".join(sorted(_CLAUSES))
+        help = did_you_mean(kind, _CLAUSES)
+        help = help or "the clauses are " + ", ".join(sorted(_CLAUSES))
         if kind == "return":
             help = "there is no 'return': define the result, y[...] = ..."
         message = f"there is no clause '{kind}'"

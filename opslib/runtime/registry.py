@@ -6,7 +6,6 @@ fails to load is a device with a `why_not`, never an import error of opslib.
 
 from __future__ import annotations
 
-import difflib
 import os
 import threading
 from importlib.metadata import EntryPoint, entry_points
@@ -14,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from opslib import _source_tree
 from opslib.errors import ArgumentError, BackendUnavailable, OpslibError, said
 from opslib.runtime.protocol import PROTOCOL_VERSION, Backend, Device
+from opslib.spelling import did_you_mean
 
 GROUP = "opslib.backends"
 
@@ -63,12 +63,11 @@ def known(name: str) -> None:
     points = _entry_points()
     root = name.partition(":")[0]
     if root not in points:
-        close = difflib.get_close_matches(root, points, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = did_you_mean(root, points)
         raise BackendUnavailable(
             f"there is no backend {name!r}",
             code="E0801",
-            help=f"{hint}registered here: {', '.join(sorted(points))}",
+            help=f"{hint} registered here: {', '.join(sorted(points))}".strip(),
         )
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A unit (a subpackage or a module of opslib) may import units of earlier layers and
 # itself. Units of one layer stand beside each other and do not import one another.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "_version", "_source_tree", "specs", "native"}),
+    frozenset({"errors", "spelling", "_version", "_source_tree", "specs", "native"}),
     frozenset({"settings"}),
     frozenset({"language"}),
     frozenset({"ir"}),

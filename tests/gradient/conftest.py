@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,29 +11,16 @@ import pytest
 HERE = Path(__file__).parent
 
 
-def load(name: str) -> ModuleType:
-    """A module beside this one."""
-    full = f"opslib_gradient_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, HERE / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
 @pytest.fixture(scope="session")
-def differences() -> ModuleType:
+def differences(load_module: Callable[[Path], ModuleType]) -> ModuleType:
     """Central differences."""
-    return load("differences")
+    return load_module(HERE / "differences.py")
 
 
 @pytest.fixture(scope="session")
-def calls() -> ModuleType:
+def calls(load_module: Callable[[Path], ModuleType]) -> ModuleType:
     """Calls of operators and of their gradients."""
-    return load("calls")
+    return load_module(HERE / "calls.py")
 
 
 # Files of which each case takes seconds: one in so many of them runs by default, the

@@ -11,19 +11,14 @@ from opslib.ir.expr import (
     TRUE,
     ZERO,
     Axis,
-    Cast,
     Const,
     Expr,
-    Fold,
     Index,
-    Order,
     Prim,
-    Read,
-    Scan,
     free_indices,
     transform,
-    walk,
 )
+from opslib.ir.polynomial import added, multiplied, scaled
 from opslib.ir.ranges import within
 
 # Atoms, in the order in which they were met, to a whole coefficient.
@@ -40,41 +35,15 @@ def polynomial(node: Expr) -> Polynomial:
             if op == "mul" and len(x) > 1 and len(y) > 1:
                 return {(node,): 1}  # Not multiplied out: it would not be read again.
             if op == "mul":
-                return _multiplied(x, y)
+                return multiplied(x, y, _rank)
             return added(x, y if op == "add" else scaled(y, -1))
         case Prim("neg", (value,), dtype) if dtype == INT64:
             return scaled(polynomial(value), -1)
     return {(node,): 1}
 
 
-def added(x: Polynomial, y: Polynomial) -> Polynomial:
-    """The sum; terms that cancel are left out."""
-    result = dict(x)
-    for key, value in y.items():
-        result[key] = result.get(key, 0) + value
-    return {k: v for k, v in result.items() if v}
-
-
-def scaled(x: Polynomial, factor: int) -> Polynomial:
-    """A multiple."""
-    return {k: v * factor for k, v in x.items()}
-
-
-def _multiplied(x: Polynomial, y: Polynomial) -> Polynomial:
-    result: Polynomial = {}
-    for a, v in x.items():
-        for b, w in y.items():
-            key = _sorted((*a, *b))
-            result[key] = result.get(key, 0) + v * w
-    return {k: v for k, v in result.items() if v}
-
-
-def _sorted(atoms: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """Indices first, then what scales them, each by its name."""
-    return tuple(sorted(atoms, key=_rank))
-
-
 def _rank(atom: Expr) -> tuple[int, str]:
+    """Indices first, then what scales them, each by its name."""
     name = getattr(atom, "name", None)
     if isinstance(atom, Index):
         return 0, str(name)
@@ -189,18 +158,6 @@ def is_certain(
     return False
 
 
-def is_data(node: Expr) -> bool:
-    """Whether an index is made of an array's elements."""
-    return any(isinstance(n, Read | Fold | Scan | Order) for n in walk(node))
-
-
 def is_one(value: Polynomial) -> int:
     """1 or -1 if the polynomial is that, else 0."""
     return value.get((), 0) if set(value) == {()} and abs(value[()]) == 1 else 0
-
-
-def without_casts(node: Expr) -> Expr:
-    """An index without the conversion to int64 that reading it made."""
-    while isinstance(node, Cast) and node.type == INT64 and node.value.dtype.is_integer:
-        node = node.value
-    return node

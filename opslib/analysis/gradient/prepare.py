@@ -57,19 +57,23 @@ def prepared(
     classes: dict[str, Expr] = {}
     defines = tuple(_define(d, names, classes, keeps) for d in program.defines)
 
-    def shaped(tensors: Iterable[Any]) -> Any:
+    shaped = _shaped(program, tidy)
+    return dataclasses.replace(shaped, defines=defines, checks=(), claim=())
+
+
+def _shaped(program: Program, change: Callable[[Expr], Expr]) -> Program:
+    """The program with the lengths of all tensors' axes changed."""
+
+    def each(tensors: Iterable[Any]) -> Any:
         return tuple(
-            dataclasses.replace(t, shape=tuple(map(tidy, t.shape))) for t in tensors
+            dataclasses.replace(t, shape=tuple(map(change, t.shape))) for t in tensors
         )
 
     return dataclasses.replace(
         program,
-        inputs=shaped(program.inputs),
-        outputs=shaped(program.outputs),
-        locals=shaped(program.locals),
-        defines=defines,
-        checks=(),
-        claim=(),
+        inputs=each(program.inputs),
+        outputs=each(program.outputs),
+        locals=each(program.locals),
     )
 
 
@@ -187,16 +191,8 @@ def with_sizes(program: Program, named: Mapping[Expr, Size]) -> Program:
         for d in program.defines
     )
 
-    def shaped(tensors: Iterable[Any]) -> Any:
-        return tuple(
-            dataclasses.replace(t, shape=tuple(map(one, t.shape))) for t in tensors
-        )
-
     return dataclasses.replace(
-        program,
-        inputs=shaped(program.inputs),
-        outputs=shaped(program.outputs),
-        locals=shaped(program.locals),
+        _shaped(program, one),
         sizes=(*program.sizes, *(s.name for s in named.values())),
         defines=defines,
     )

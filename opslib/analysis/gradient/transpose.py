@@ -21,14 +21,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opslib.analysis.gradient.integers import (
-    added,
     expression,
     extents_of,
     is_certain,
     is_one,
     part_of,
     polynomial,
-    scaled,
     tidy,
 )
 from opslib.analysis.gradient.reverse import Contribution, Reverse, Term
@@ -49,6 +47,7 @@ from opslib.ir.expr import (
     Size,
     transform,
 )
+from opslib.ir.polynomial import added, scaled
 
 
 @dataclass

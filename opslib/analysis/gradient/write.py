@@ -44,27 +44,10 @@ from opslib.ir.expr import (
     substitute,
     walk,
 )
+from opslib.ir.printer import INFIX
 
-_INFIX = {
-    "or": ("or", 2),
-    "and": ("and", 3),
-    "lt": ("<", 5),
-    "le": ("<=", 5),
-    "gt": (">", 5),
-    "ge": (">=", 5),
-    "eq": ("==", 5),
-    "ne": ("!=", 5),
-    "bitor": ("|", 6),
-    "bitand": ("&", 6),
-    "shl": ("<<", 7),
-    "shr": (">>", 7),
-    "add": ("+", 8),
-    "sub": ("-", 8),
-    "mul": ("*", 9),
-    "div": ("/", 9),
-    "floordiv": ("//", 9),
-    "mod": ("%", 9),
-}
+# One looser than in the printer of programs, which has no `??`.
+_INFIX = {op: (sign, level + 1) for op, (sign, level) in INFIX.items()}
 _CONDITIONAL, _OTHERWISE, _NOT, _UNARY, _POWER, _ATOM = 0, 1, 4, 10, 11, 12
 _LETTERS = "ijkluvwpqrstabcdefghmnoxyz"
 
