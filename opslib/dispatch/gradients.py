@@ -147,16 +147,7 @@ class Gradient:
 
     def _derived(self, binding: Binding) -> Derived:
         handle = self._handle
-        dropped = {
-            b.name: tuple(
-                k
-                for k, (own, whole) in enumerate(
-                    zip(b.view.shape, b.view.extents, strict=True)
-                )
-                if own == 1 and whole != 1
-            )
-            for b in binding.inputs
-        }
+        dropped = {b.name: _broadcast(b.view) for b in binding.inputs}
         dropped = {name: axes for name, axes in dropped.items() if axes}
         key = (binding.statics, tuple(sorted(dropped.items())))
 
@@ -258,11 +249,7 @@ class Gradient:
         self, derived: Derived, binding: Binding, bound: BoundInput, array: Any
     ) -> Any:
         view = bound.view
-        dropped = [
-            k
-            for k, (own, whole) in enumerate(zip(view.shape, view.extents, strict=True))
-            if own == 1 and whole != 1
-        ]
+        dropped = _broadcast(view)
         if dropped:
             shape = tuple(n for k, n in enumerate(view.shape) if k not in dropped)
         elif bound.name in derived.written.composite:
@@ -341,6 +328,12 @@ def _launched(
         made = call.run(replace(request, results=group))
         results |= dict(zip(group, made, strict=True))
     return handle.result(**results)
+
+
+def _broadcast(view: View) -> tuple[int, ...]:
+    """The axes along which an input is repeated: its gradient is summed there."""
+    lengths = enumerate(zip(view.shape, view.extents, strict=True))
+    return tuple(k for k, (own, whole) in lengths if own == 1 and whole != 1)
 
 
 def _moved(array: Any, view: View, shape: tuple[int, ...]) -> Any:
